@@ -1,0 +1,214 @@
+"""The nouns: what travels between the stages, and nothing else.
+
+Frozen, keyword-only, aware UTC datetimes. No clock, no configuration, no I/O.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+Decision = Literal["alert", "quiet"]
+Severity = Literal["error", "warning"]
+
+
+# --- what people asked for -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong in a configuration file; line and column count from 1."""
+
+    path: Path
+    line: int
+    column: int
+    message: str
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        mark = "warning: " if self.severity == "warning" else ""
+        return f"{self.path}:{self.line}:{self.column}: {mark}{self.message}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedSpec:
+    """A feed as ``feeds.yaml`` asks for it; ``every`` already has its default filled in."""
+
+    url: str
+    name: str
+    tags: frozenset[str]
+    every: timedelta
+    alert_backlog: timedelta
+    full_text: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """What someone asked for, with its defaults filled in from its watchlist.
+
+    ``feeds`` holds feed tags and names, empty for all; ``cut`` is the score (0–100) from which an item
+    matches; ``mention`` is ``here``, ``channel``, a user id, a group id or None.
+    """
+
+    id: str
+    name: str
+    watchlist: str
+    about: tuple[str, ...]
+    not_about: tuple[str, ...] = ()
+    must_mention: tuple[str, ...] = ()
+    never_mention: tuple[str, ...] = ()
+    feeds: frozenset[str] = frozenset()
+    cut: float
+    channel: str
+    mention: str | None = None
+    relevant: tuple[str, ...] = ()
+    irrelevant: tuple[str, ...] = ()
+
+
+# --- poll ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """A feed as the database knows it: what was asked for, and how polling it has gone.
+
+    ``first_polled_at`` is the first *successful* poll; until then the feed's items are its backlog.
+    """
+
+    id: int
+    spec: FeedSpec
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+    next_poll_at: datetime
+    first_polled_at: datetime | None = None
+    last_polled_at: datetime | None = None
+    last_success_at: datetime | None = None
+    failures: int = 0
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedItem:
+    """One published piece as a feed showed it, cleaned to plain text; ``published`` may be unknown."""
+
+    guid: str | None
+    url: str | None
+    title: str
+    summary: str
+    author: str | None = None
+    published: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A stored item. ``key`` identifies it within its feed; ``backlog`` marks the feed's first poll."""
+
+    id: int
+    feed_id: int
+    feed_name: str
+    feed_tags: frozenset[str]
+    key: str
+    guid: str | None
+    url: str | None
+    canonical_url: str | None
+    title: str
+    summary: str
+    author: str | None
+    published: datetime | None
+    first_seen: datetime
+    backlog: bool
+    alert_backlog: timedelta
+
+
+# --- score -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Why an item got its score: the sentence of the topic that came closest, and the text it met.
+
+    ``parts`` are the score's parts by name, in points; ``gate`` says why a rule of words kept the item out.
+    """
+
+    sentence: str
+    text: str
+    parts: Mapping[str, float]
+    gate: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """How sure we are (0–100) that a subscriber of the topic wants the item."""
+
+    item_id: int
+    topic_id: str
+    score: float
+    matched: bool
+    evidence: Evidence
+
+
+# --- alert -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """An item that scored above a topic's cut, and waits for a decision."""
+
+    item: Item
+    score: Score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """To tell or not to tell, and why; ``duplicate_of`` is the item that already told the story."""
+
+    decision: Decision
+    reason: str
+    duplicate_of: int | None = None
+
+
+# --- deliver ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Where a message landed: Slack's channel id and message timestamp."""
+
+    channel: str
+    ts: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One alert for one channel. ``attempt`` counts the tries so far, this one included once it began."""
+
+    id: str
+    topic_id: str
+    item_id: int
+    channel: str
+    message: "Message"
+    attempt: int
+    created_at: datetime
+    first_try_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What a person is told, before any channel's own markup; every field is plain text."""
+
+    topic_name: str
+    watchlist: str
+    title: str
+    url: str | None
+    source: str
+    published: datetime | None
+    first_seen: datetime
+    score: float
+    cut: float
+    summary: str
+    sentence: str
+    author: str | None = None
+    mention: str | None = None
+    also_in: tuple[str, ...] = ()
