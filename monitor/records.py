@@ -102,6 +102,47 @@ class ParsedItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A poll that brought a readable document, with or without items.
+
+    ``format`` is the parser's word for it (``rss20``, ``atom10``, …); ``body_hash`` is the SHA-256 of the
+    decompressed body, hexadecimal.
+    """
+
+    items: tuple[ParsedItem, ...]
+    format: str
+    etag: str | None
+    last_modified: str | None
+    body_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotModified:
+    """A poll that brought nothing new: HTTP 304, or the very body of last time."""
+
+    etag: str | None
+    last_modified: str | None
+
+
+FailureKind = Literal[
+    "address", "connect", "timeout", "tls", "redirect", "http", "size", "empty", "html", "parse", "hang"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchFailed:
+    """A poll that brought no document. ``message`` tells a person what happened, and the remedy if known."""
+
+    kind: FailureKind
+    message: str
+    status: int | None = None
+    retry_after: timedelta | None = None
+
+
+FetchOutcome = Fetched | NotModified | FetchFailed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """A stored item. ``key`` identifies it within its feed; ``backlog`` marks the feed's first poll."""
 
