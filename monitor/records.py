@@ -11,6 +11,7 @@ from typing import Literal
 
 Decision = Literal["alert", "quiet"]
 Severity = Literal["error", "warning"]
+DeliveryState = Literal["pending", "sending", "in_doubt", "sent", "failed"]
 
 
 # --- what people asked for -------------------------------------------------------------------------
@@ -143,17 +144,29 @@ FetchOutcome = Fetched | NotModified | FetchFailed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyedItem:
+    """A parsed item with what makes it the same one: within its feed (``key``) and across feeds."""
+
+    item: ParsedItem
+    key: str
+    canonical_url: str | None
+    headline_key: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """A stored item. ``key`` identifies it within its feed; ``backlog`` marks the feed's first poll."""
 
     id: int
     feed_id: int
+    feed_url: str
     feed_name: str
     feed_tags: frozenset[str]
     key: str
     guid: str | None
     url: str | None
     canonical_url: str | None
+    headline_key: str | None
     title: str
     summary: str
     author: str | None
@@ -222,22 +235,11 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One alert for one channel. ``attempt`` counts the tries so far, this one included once it began."""
-
-    id: str
-    topic_id: str
-    item_id: int
-    channel: str
-    message: "Message"
-    attempt: int
-    created_at: datetime
-    first_try_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What a person is told, before any channel's own markup; every field is plain text."""
+    """What a person is told, before any channel's own markup; every field is plain text.
+
+    ``also_in`` names the other feeds that showed the same item; ``mention`` is the topic's.
+    """
 
     topic_name: str
     watchlist: str
@@ -253,3 +255,88 @@ class Message:
     author: str | None = None
     mention: str | None = None
     also_in: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDelivery:
+    """A message for a channel; ``id`` is derived from topic, item and channel, so it can exist only once."""
+
+    id: str
+    channel: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One alert for one channel; ``attempt`` counts the tries that have begun."""
+
+    id: str
+    topic_id: str
+    item_id: int
+    channel: str
+    message: Message
+    attempt: int
+    first_try_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """The channel has the message."""
+
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotPosted:
+    """The channel has not got the message, for certain.
+
+    ``retry_after`` is how long the channel asked to be left alone. ``hopeless`` means that this very
+    message will never be taken; anything else is worth another try.
+    """
+
+    reason: str
+    retry_after: timedelta | None = None
+    hopeless: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InDoubt:
+    """Nobody can say whether the channel has got the message; only looking there can."""
+
+    reason: str
+
+
+PostOutcome = Posted | NotPosted | InDoubt
+
+
+# --- what people ask afterwards ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryStatus:
+    """Where a delivery stands."""
+
+    channel: str
+    state: DeliveryState
+    attempt: int
+    last_error: str | None
+    receipt: Receipt | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicHistory:
+    """What one topic made of an item: its score, the decision (None while waiting) and the deliveries."""
+
+    score: Score
+    verdict: Verdict | None
+    decided_at: datetime | None
+    deliveries: tuple[DeliveryStatus, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What happened to one item."""
+
+    item: Item
+    scored_at: datetime | None
+    topics: tuple[TopicHistory, ...]

@@ -1,0 +1,104 @@
+"""The third stage: matches become alerts, or stay quiet with a reason.
+
+take matches in order ──► told before? ──► policy ──► record the decision and its deliveries
+"""
+
+import base64
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monitor.policy import decide
+from monitor.records import Item, Match, Message, NewDelivery, Topic, Verdict
+from monitor.storage import AlertStore
+from monitor.stories import first_told
+from monitor.threads import OwnThread
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertReport:
+    """One decision, for whoever watches."""
+
+    match: Match
+    topic_name: str
+    verdict: Verdict
+
+
+class Alert:
+    """Decides on matches one after the other, so that each decision knows those before it."""
+
+    def __init__(
+        self,
+        *,
+        store: AlertStore,
+        database: OwnThread,
+        topics: Mapping[str, Topic],
+        max_age: timedelta,
+        now: Callable[[], datetime],
+        on_report: Callable[[AlertReport], None],
+    ) -> None:
+        self._store = store
+        self._database = database
+        self._topics = topics
+        self._max_age = max_age
+        self._now = now
+        self._on_report = on_report
+
+    async def work(self) -> int:
+        """Decide on every match that waits; return how many there were."""
+        decided = 0
+        while matches := await self._database(self._store.undecided, _BATCH):
+            for match in matches:
+                self._on_report(await self._database(self._decide, match))
+            decided += len(matches)
+        return decided
+
+    def _decide(self, match: Match) -> AlertReport:
+        now = self._now()
+        topic = self._topics.get(match.score.topic_id)
+        # Twice the age limit covers every item that could still alert and its late copies.
+        told = first_told(self._store.told_before(match, now - 2 * self._max_age))
+        verdict = decide(match.item, topic, told, self._max_age, now)
+        deliveries = []
+        if topic is not None and verdict.decision == "alert":
+            message = message_for(match, topic, self._store.other_sources(match.item))
+            deliveries = [new_delivery(match.item, topic.id, topic.channel, message)]
+        self._store.record_decision(match, verdict, deliveries, now)
+        name = topic.name if topic else match.score.topic_id
+        extra = {"topic": match.score.topic_id, "item": match.item.id, "score": round(match.score.score)}
+        logger.info(verdict.decision, extra=extra | {"reason": verdict.reason})
+        return AlertReport(match=match, topic_name=name, verdict=verdict)
+
+
+def message_for(match: Match, topic: Topic, also_in: list[str]) -> Message:
+    """Return what a subscriber of the topic is told about the match."""
+    item, score = match.item, match.score
+    return Message(
+        topic_name=topic.name,
+        watchlist=topic.watchlist,
+        title=item.title,
+        url=item.url,
+        source=item.feed_name,
+        author=item.author,
+        published=item.published,
+        first_seen=item.first_seen,
+        score=score.score,
+        cut=topic.cut,
+        summary=item.summary,
+        sentence=score.evidence.sentence,
+        mention=topic.mention,
+        also_in=tuple(also_in),
+    )
+
+
+def new_delivery(item: Item, topic_id: str, channel: str, message: Message) -> NewDelivery:
+    """Return the delivery of a message; the same item, topic and channel always give the same id."""
+    told = "\0".join((topic_id, item.feed_url, item.key, channel)).encode()
+    digest = base64.b32encode(hashlib.sha256(told).digest()).decode().lower()
+    return NewDelivery(id=digest[:26], channel=channel, message=message)

@@ -1,0 +1,304 @@
+"""Puts the house together: the only module that knows every room, and that reads the clock.
+
+poll ──new items──► score ──matches──► alert ──deliveries──► deliver
+Whoever finishes wakes the next at once; ticks only make sure that nothing waits for ever.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from monitor.alert import Alert, AlertReport
+from monitor.configuration import Configuration
+from monitor.deliver import PACE, SETTLE, Deliver, DeliverReport
+from monitor.feeds import FetchLimits, open_source
+from monitor.health import Health
+from monitor.notify import Notifier, open_console, open_slack
+from monitor.poll import Poll, PollReport
+from monitor.schedule import ticking
+from monitor.score import ScoreReport, Scoring, Vectoriser, topic_vectors
+from monitor.scoring import open_encoder
+from monitor.settings import slack_bot_token
+from monitor.storage import Storage, open_storage
+from monitor.threads import OwnThread
+from monitor.web import serve
+
+logger = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+Report = PollReport | ScoreReport | AlertReport | DeliverReport
+
+TICK = timedelta(seconds=1)
+DRAIN_POLLS = 5.0
+DRAIN_STAGES = 9.0
+"""Seconds; with the ten that a post under way may take, they stay within the 25 that `run` promises."""
+PATIENCE = 60.0
+"""Seconds without a delivery settled after which `once` leaves the rest in the outbox."""
+
+
+def utc_now() -> datetime:
+    """Read the clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wakes:
+    """One bell per stage; whoever leaves work for a stage rings it."""
+
+    poll: asyncio.Event = field(default_factory=asyncio.Event)
+    score: asyncio.Event = field(default_factory=asyncio.Event)
+    alert: asyncio.Event = field(default_factory=asyncio.Event)
+    deliver: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def ring_all(self) -> None:
+        """Have every stage look at its table."""
+        for bell in (self.poll, self.score, self.alert, self.deliver):
+            bell.set()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """The four stages, ready to work. ``scoring`` comes true when the model is loaded."""
+
+    storage: Storage
+    database: OwnThread
+    poll: Poll
+    scoring: asyncio.Task[Scoring]
+    alert: Alert
+    deliver: Deliver
+    wakes: Wakes
+    health: Health
+
+    async def score(self) -> int:
+        """Score everything that waits."""
+        return await (await self.scoring).work()
+
+    async def one_pass(self) -> None:
+        """Poll what is due, and bring it as far as the outbox."""
+        await self.poll.work()
+        await self.score()
+        await self.alert.work()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tempo:
+    """How fast deliveries may go; anything but the defaults is for a Slack that is ours."""
+
+    pace: float = PACE
+    settle: float = SETTLE
+
+
+@asynccontextmanager
+async def open_pipeline(
+    config: Configuration,
+    notifier: Notifier,
+    *,
+    now: Clock = utc_now,
+    on_report: Callable[[Report], None] = lambda _report: None,
+    tempo: Tempo = Tempo(),
+) -> AsyncIterator[Pipeline]:
+    """Open database, model and feeds, and yield the stages; ``now`` is the clock that items are judged by.
+
+    Raises StorageError; a ModelError comes with the first use of ``scoring``.
+    """
+    database, encoding = OwnThread("database"), OwnThread("encoder")
+    wakes, health = Wakes(), Health(started_at=utc_now())
+
+    def reported(report: Report) -> None:
+        _ring(wakes, report)
+        health.note(report, utc_now())
+        on_report(report)
+
+    try:
+        storage = await database(open_storage, config.settings.storage.url)
+        try:
+            await database(storage.polls.release_claims)
+            await database(storage.polls.sync_feeds, config.feeds, now())
+            interrupted = await database(storage.deliveries.interrupted)
+            if interrupted:
+                logger.warning("interrupted_deliveries", extra={"in_doubt": interrupted})
+            limits = FetchLimits(allow_private=config.settings.fetch.allow_private)
+            async with open_source(limits) as source:
+                pipeline = Pipeline(
+                    storage=storage,
+                    database=database,
+                    poll=Poll(
+                        store=storage.polls, database=database, source=source, now=now, on_report=reported
+                    ),
+                    scoring=asyncio.create_task(
+                        _open_scoring(config, storage, database, encoding, now, reported)
+                    ),
+                    alert=Alert(
+                        store=storage.alerts,
+                        database=database,
+                        topics={topic.id: topic for topic in config.topics},
+                        max_age=config.settings.alerts.max_age,
+                        now=now,
+                        on_report=reported,
+                    ),
+                    deliver=Deliver(
+                        store=storage.deliveries,
+                        database=database,
+                        notifier=notifier,
+                        wall_clock=utc_now,
+                        on_report=reported,
+                        pace=tempo.pace,
+                        settle=tempo.settle,
+                    ),
+                    wakes=wakes,
+                    health=health,
+                )
+                try:
+                    yield pipeline
+                finally:
+                    pipeline.poll.abandon()
+                    await pipeline.deliver.stop()
+                    pipeline.scoring.cancel()
+        finally:
+            await database(storage.close)
+    finally:
+        encoding.close()
+        database.close()
+
+
+async def _open_scoring(
+    config: Configuration,
+    storage: Storage,
+    database: OwnThread,
+    encoding: OwnThread,
+    now: Clock,
+    on_report: Callable[[ScoreReport], None],
+) -> Scoring:
+    encoder = await encoding(open_encoder, config.settings.encoder.model)
+    vectors = Vectoriser(store=storage.scores, database=database, encoder=encoder, encoding=encoding)
+    topics = await topic_vectors(config.topics, vectors)
+    logger.info("model_ready", extra={"model": encoder.model, "topics": len(topics)})
+    return Scoring(
+        store=storage.scores,
+        database=database,
+        vectors=vectors,
+        topics=topics,
+        now=now,
+        on_report=on_report,
+    )
+
+
+def open_notifier(config: Configuration, environ: Mapping[str, str]) -> AbstractAsyncContextManager[Notifier]:
+    """Slack when there is a token, else the console."""
+    token = slack_bot_token(environ)
+    if token is None:
+        logger.warning("no_slack_token", extra={"hint": "set SLACK_BOT_TOKEN; messages go to the console"})
+        return open_console()
+    return open_slack(config.settings.slack.api_url, token.get_secret_value())
+
+
+async def once(config: Configuration, environ: Mapping[str, str]) -> bool:
+    """Poll what is due, once, all the way to the channels; say whether every message arrived."""
+    async with open_notifier(config, environ) as notifier, open_pipeline(config, notifier) as pipeline:
+        await pipeline.one_pass()
+        return await pipeline.deliver.emptied(PATIENCE)
+
+
+async def run(config: Configuration, environ: Mapping[str, str]) -> None:
+    """Serve until SIGTERM or SIGINT, then drain."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    web = config.settings.web
+    longest = max((feed.every for feed in config.feeds), default=config.settings.fetch.every)
+    async with (
+        open_notifier(config, environ) as notifier,
+        open_pipeline(config, notifier) as pipeline,
+        serve(
+            web.host,
+            web.port,
+            health=pipeline.health,
+            ledger=pipeline.storage.ledger,
+            database=pipeline.database,
+            now=utc_now,
+            longest_interval=3 * longest,
+        ),
+    ):
+        await work_until(stop, pipeline)
+
+
+async def work_until(stop: asyncio.Event, pipeline: Pipeline) -> None:
+    """Keep every stage working until ``stop``, then finish what can be finished in time."""
+    wakes = pipeline.wakes
+    stages: dict[str, tuple[asyncio.Event, Callable[[], Awaitable[object]]]] = {
+        "poll": (wakes.poll, pipeline.poll.start_due),
+        "score": (wakes.score, pipeline.score),
+        "alert": (wakes.alert, pipeline.alert.work),
+        "deliver": (wakes.deliver, pipeline.deliver.work),
+    }
+    wakes.ring_all()
+    with ticking({"all": (TICK, wakes.ring_all)}):
+        loops = [asyncio.create_task(_keep_working(name, *stage)) for name, stage in stages.items()]
+        # A model that cannot be loaded ends the service; anything else that goes wrong is tried again.
+        ends = [asyncio.create_task(stop.wait()), asyncio.ensure_future(_until_failed(pipeline.scoring))]
+        logger.info("started", extra=await pipeline.database(pipeline.storage.ledger.counts))
+        try:
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (*loops, *ends):
+                task.cancel()
+            await asyncio.gather(*loops, *ends, return_exceptions=True)
+    for end in done:
+        end.result()
+    logger.info("draining")
+    await _drain(pipeline)
+    logger.info("stopped", extra=await pipeline.database(pipeline.storage.ledger.counts))
+
+
+async def _until_failed(scoring: asyncio.Task[Scoring]) -> None:
+    await asyncio.shield(scoring)
+    await asyncio.Event().wait()
+
+
+async def _keep_working(name: str, bell: asyncio.Event, work: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        await bell.wait()
+        bell.clear()
+        try:
+            await work()
+        except Exception:
+            # The rows are still there; the next tick tries again.
+            logger.exception("stage_failed", extra={"stage": name})
+
+
+async def _drain(pipeline: Pipeline) -> None:
+    """Finish polls, scores and messages under way; what is left waits in the tables for the next start."""
+    try:
+        async with asyncio.timeout(DRAIN_POLLS):
+            await pipeline.poll.settled()
+    except TimeoutError:
+        pipeline.poll.abandon()
+    if not pipeline.scoring.done():
+        return
+    try:
+        async with asyncio.timeout(DRAIN_STAGES):
+            await pipeline.score()
+            await pipeline.alert.work()
+            await pipeline.deliver.emptied(DRAIN_STAGES)
+    except TimeoutError:
+        logger.warning("drain_cut_short")
+
+
+def _ring(wakes: Wakes, report: Report) -> None:
+    """Wake the stage for which the report means work."""
+    match report:
+        case PollReport(new=new) if new:
+            wakes.score.set()
+        case ScoreReport(matches=matches) if matches:
+            wakes.alert.set()
+        case AlertReport() if report.verdict.decision == "alert":
+            wakes.deliver.set()
+        case _:
+            pass
+    if isinstance(report, PollReport):
+        wakes.poll.set()  # there is room for another poll

@@ -1,0 +1,189 @@
+"""The command ``monitor``: reads the configuration, calls the app, prints, and picks the exit code.
+
+Exit codes: 0 fine, 1 the thing asked for failed, 2 bad usage or configuration. Heavy libraries are
+imported inside the commands that need them, so that ``check`` and ``--help`` answer at once.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from monitor import __version__
+from monitor.configuration import Configuration, load_configuration
+from monitor.errors import ConfigurationError, MonitorError
+
+app = typer.Typer(
+    name="monitor",
+    help="Watches news feeds for topics described in plain sentences, and tells Slack, with the reason.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+feeds_app = typer.Typer(help="Look at the feeds.", no_args_is_help=True)
+app.add_typer(feeds_app, name="feeds")
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", help="The folder with monitor.yaml, feeds.yaml and watchlists/.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+CONFIG = Path("config")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    ctx: typer.Context,
+    show: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Print the version if that is all that was asked."""
+    if show:
+        typer.echo(f"monitor {__version__}")
+        raise typer.Exit
+    _ = ctx
+
+
+@app.command()
+def check(config: ConfigOption = CONFIG) -> None:
+    """Validate every file of the configuration: one FILE:LINE:COL: message per error; exit 0, or 2."""
+    with _exit_codes():
+        loaded = _load(config)
+        topics, feeds = len(loaded.topics), len(loaded.feeds)
+        typer.echo(f"{config}: fine: {feeds} feeds, {topics} topics")
+
+
+@app.command()
+def run(config: ConfigOption = CONFIG, verbose: VerboseOption = False) -> None:
+    """Serve until SIGTERM: poll, score, alert, deliver; then drain for at most 25 s."""
+    with _exit_codes():
+        loaded = _load(config)
+        _log(verbose)
+        from monitor import app as service
+
+        asyncio.run(service.run(loaded, os.environ))
+
+
+@app.command()
+def once(config: ConfigOption = CONFIG, verbose: VerboseOption = False) -> None:
+    """Make one pass over what is due, all the way to the channels, and exit; for cron."""
+    with _exit_codes():
+        loaded = _load(config)
+        _log(verbose)
+        from monitor import app as service
+
+        if not asyncio.run(service.once(loaded, os.environ)):
+            raise MonitorError("not every message arrived; the rest stays in the outbox for the next run")
+
+
+@app.command()
+def demo(
+    config: ConfigOption = CONFIG,
+    bodies: Annotated[
+        Path | None, typer.Option(help="Captured feed bodies: a folder, or a tar archive (.tar, .tar.xz, …).")
+    ] = None,
+    index: Annotated[
+        Path | None, typer.Option(help="What was captured when: JSON lines with feed, captured_at, file.")
+    ] = None,
+    speed: Annotated[
+        str, typer.Option(help="How many times faster than the captures: a number, or max.")
+    ] = "max",
+    port: Annotated[int, typer.Option(help="Port of the Slack stand-in's page; 0 for any free one.")] = 8089,
+    database: Annotated[
+        Path | None, typer.Option(help="Keep the demo's database in this file instead of throwing it away.")
+    ] = None,
+    ends: Annotated[bool, typer.Option("--once", help="End when everything is delivered.")] = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Replay sample feeds through the real pipeline into a local Slack stand-in; needs no set-up at all."""
+    with _exit_codes():
+        from monitor.demo import show
+        from monitor.demo.replay import parse_speed
+
+        _log(verbose, level="WARNING")
+        watched = config if config.exists() or config != CONFIG else show.shipped_config()
+        loaded = _load(watched)
+        asyncio.run(
+            show.demo(
+                loaded,
+                bodies=bodies,
+                index=index,
+                speed=parse_speed(speed),
+                port=port,
+                database=database,
+                once=ends,
+            )
+        )
+
+
+@app.command()
+def explain(url: str, config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
+    """Tell what happened to an item: seen when, score per topic and why, decision and reason, message."""
+    with _exit_codes():
+        loaded = _load(config)
+        from monitor import explain as explaining
+
+        histories = explaining.histories(loaded, url)
+        if as_json:
+            _print_json(explaining.as_json(histories))
+        else:
+            typer.echo("\n".join(explaining.lines(loaded, histories)))
+        if not histories:
+            raise MonitorError(f"{url}: no feed has shown this address")
+
+
+@feeds_app.command("list")
+def feeds_list(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
+    """List the configured feeds with what is known of their health."""
+    with _exit_codes():
+        loaded = _load(config)
+        from monitor import explain as explaining
+
+        rows = explaining.feed_rows(loaded)
+        if as_json:
+            _print_json(rows)
+        else:
+            explaining.print_feeds(rows)
+
+
+def _load(config: Path) -> Configuration:
+    loaded = load_configuration(config, os.environ)
+    for warning in loaded.warnings:
+        typer.echo(str(warning), err=True)
+    return loaded
+
+
+def _log(verbose: bool, level: str = "INFO") -> None:
+    from monitor import log
+
+    log.configure("DEBUG" if verbose else level)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    """Turn what a person can mend into its message on stderr and its exit code."""
+    try:
+        yield
+    except ConfigurationError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    except MonitorError as error:
+        typer.echo(f"monitor: {error}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,56 @@
+"""Front door of the configuration: reads a folder as a whole, so that every problem is told at once.
+
+monitor.yaml + environment ──► settings ─┐ defaults
+feeds.yaml ──────────────────► feeds ◄───┤
+                                 │ labels│
+watchlists/*.yaml ───────────► topics ◄──┘
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitor.errors import ConfigurationError
+from monitor.feedlist import read_feedlist
+from monitor.records import FeedSpec, Problem, Topic
+from monitor.settings import Settings, read_settings
+from monitor.watchlist import read_watchlists
+
+__all__ = ["Configuration", "load_configuration"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """A configuration without errors; ``warnings`` are what deserves a second thought."""
+
+    settings: Settings
+    feeds: tuple[FeedSpec, ...]
+    topics: tuple[Topic, ...]
+    warnings: tuple[Problem, ...]
+
+
+def load_configuration(folder: Path, environ: Mapping[str, str]) -> Configuration:
+    """Read a configuration folder; ConfigurationError with every problem of all files, in reading order."""
+    folder = _shown(folder)
+    try:
+        next(folder.iterdir(), None)
+    except OSError as e:
+        message = f"cannot read this folder: {(e.strerror or 'unknown trouble').lower()}"
+        raise ConfigurationError([Problem(path=folder, line=1, column=1, message=message)]) from None
+    settings, problems = read_settings(folder / "monitor.yaml", environ)
+    feeds = read_feedlist(folder / "feeds.yaml", settings.fetch.every)
+    watchlists = read_watchlists(folder / "watchlists", feeds.labels, settings.slack.channel)
+    found = sorted(
+        (*problems, *feeds.problems, *watchlists.problems),
+        key=lambda problem: (str(problem.path), problem.line, problem.column),
+    )
+    if any(problem.severity == "error" for problem in found):
+        raise ConfigurationError(found)
+    return Configuration(
+        settings=settings, feeds=feeds.feeds, topics=watchlists.topics, warnings=tuple(found)
+    )
+
+
+def _shown(folder: Path) -> Path:
+    absolute, here = folder.absolute(), Path.cwd()
+    return absolute.relative_to(here) if absolute.is_relative_to(here) else absolute

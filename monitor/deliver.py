@@ -1,0 +1,162 @@
+"""The fourth stage: deliveries become messages, in order within each channel, each exactly once.
+
+pending ──► write ahead: sending ──► post ──┬─► sent, with its receipt
+   ▲                                        ├─► pending again: certainly not there; the channel waits
+   │                                        ├─► failed: this message will never be taken
+   └── not there ◄── look ◄── in doubt ◄────┘
+                       └──► sent
+
+A channel is a lane: one message at a time, at most one a second, and a message that has to wait holds up
+those behind it, so that order is kept. Lanes do not wait for each other.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.notify import Notifier
+from monitor.records import Delivery, InDoubt, NotPosted, Posted, PostOutcome
+from monitor.storage import DeliverStore
+from monitor.threads import OwnThread
+
+logger = logging.getLogger(__name__)
+
+PACE = 1.0
+"""Seconds between two messages of a channel: what Slack allows."""
+SETTLE = 20.0
+"""Seconds to wait before looking for a message in doubt: longer than a late request needs to arrive."""
+LONGEST_HOLD = 300.0
+"""Seconds; a channel that keeps refusing is tried again this often."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverReport:
+    """What became of one attempt, for whoever watches."""
+
+    delivery: Delivery
+    outcome: PostOutcome
+
+
+class Deliver:
+    """Empties the outbox, lane by lane."""
+
+    def __init__(
+        self,
+        *,
+        store: DeliverStore,
+        database: OwnThread,
+        notifier: Notifier,
+        wall_clock: Callable[[], datetime],
+        on_report: Callable[[DeliverReport], None],
+        pace: float = PACE,
+        settle: float = SETTLE,
+    ) -> None:
+        self._store = store
+        self._database = database
+        self._notifier = notifier
+        self._wall_clock = wall_clock
+        self._on_report = on_report
+        self._pace = pace
+        self._settle = settle
+        self._lanes: dict[str, asyncio.Task[None]] = {}
+        self._free_at: dict[str, float] = {}
+        self._refusals: Counter[str] = Counter()
+        self._stopping = False
+
+    async def work(self) -> None:
+        """Set every lane going that has something to send and need not wait."""
+        if self._stopping:
+            return
+        now = asyncio.get_running_loop().time()
+        for channel in await self._database(self._store.open_channels):
+            lane = self._lanes.get(channel)
+            if (lane is None or lane.done()) and self._free_at.get(channel, 0.0) - now <= self._pace:
+                self._lanes[channel] = asyncio.create_task(self._run_lane(channel), name=f"lane {channel}")
+
+    async def emptied(self, patience: float) -> bool:
+        """Work until nothing is open, or nothing has been settled for ``patience`` seconds; say which."""
+        loop = asyncio.get_running_loop()
+        last_open, progress_at = -1, loop.time()
+        while open_now := await self._database(self._store.count_open):
+            if open_now != last_open:
+                last_open, progress_at = open_now, loop.time()
+            if loop.time() - progress_at > patience:
+                return False
+            await self.work()
+            await asyncio.sleep(0.05)
+        return True
+
+    async def stop(self) -> None:
+        """Let the attempts under way end, and begin none."""
+        self._stopping = True
+        await asyncio.gather(*self._lanes.values(), return_exceptions=True)
+
+    async def _run_lane(self, channel: str) -> None:
+        try:
+            while not self._stopping and await self._step(channel):
+                pass
+        except Exception:
+            logger.exception("lane_crashed", extra={"channel": channel})
+            self._hold(channel, self._settle)
+
+    async def _step(self, channel: str) -> bool:
+        """Take the lane's first delivery one step further; say whether the lane may go on."""
+        open_delivery = await self._database(self._store.next_delivery, channel)
+        if open_delivery is None:
+            return False
+        delivery, state = open_delivery
+        if state == "pending":
+            await self._wait_for_pace(channel)
+            if self._stopping:
+                return False
+            delivery = await self._database(self._store.record_attempt, delivery, self._wall_clock())
+            outcome = await self._notifier.post(delivery)
+            self._free_at[channel] = asyncio.get_running_loop().time() + self._pace
+        else:
+            outcome = await self._notifier.look_up(delivery)
+        goes_on = await self._record(delivery, outcome, looked=state != "pending")
+        self._on_report(DeliverReport(delivery=delivery, outcome=outcome))
+        return goes_on
+
+    async def _wait_for_pace(self, channel: str) -> None:
+        wait = self._free_at.get(channel, 0.0) - asyncio.get_running_loop().time()
+        if wait > 0:
+            await asyncio.sleep(wait)
+
+    async def _record(self, delivery: Delivery, outcome: PostOutcome, *, looked: bool) -> bool:
+        """Store what became of an attempt or a look; say whether the lane may go on."""
+        channel = delivery.channel
+        extra = {"delivery": delivery.id, "channel": channel, "attempt": delivery.attempt}
+        match outcome:
+            case Posted(receipt=receipt):
+                await self._database(self._store.record_receipt, delivery.id, receipt, self._wall_clock())
+                del self._refusals[channel]
+                logger.info("delivered", extra=extra)
+                return True
+            case NotPosted(reason=reason, hopeless=True):
+                await self._database(self._store.record_state, delivery.id, "failed", reason)
+                logger.error("undeliverable", extra=extra | {"reason": reason})
+                return True
+            case NotPosted(reason=reason, retry_after=retry_after):
+                await self._database(self._store.record_state, delivery.id, "pending", reason)
+                logger.warning("not_posted", extra=extra | {"reason": reason})
+                if looked:
+                    return True
+                asked = retry_after.total_seconds() if retry_after else 0.0
+                self._hold(channel, asked or self._back_off(channel))
+                return False
+            case InDoubt(reason=reason):
+                await self._database(self._store.record_state, delivery.id, "in_doubt", reason)
+                logger.warning("in_doubt", extra=extra | {"reason": reason})
+                self._hold(channel, max(self._settle, self._back_off(channel)))
+                return False
+
+    def _back_off(self, channel: str) -> float:
+        self._refusals[channel] += 1
+        return float(min(2 ** (self._refusals[channel] - 1), LONGEST_HOLD))
+
+    def _hold(self, channel: str, seconds: float) -> None:
+        self._free_at[channel] = asyncio.get_running_loop().time() + seconds

@@ -1,0 +1,261 @@
+"""The demo: captured feeds, the real pipeline, a Slack on this machine, and a terminal that tells it all."""
+
+import asyncio
+import math
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from monitor.alert import AlertReport
+from monitor.app import Pipeline, Report, open_pipeline
+from monitor.configuration import Configuration
+from monitor.deliver import DeliverReport
+from monitor.demo.replay import Capture, FeedServer, by_time, read_index, unpacked
+from monitor.demo.slack import SlackStandIn
+from monitor.errors import MonitorError
+from monitor.notify import open_slack
+from monitor.policy import REASONS
+from monitor.poll import PollReport
+from monitor.records import FetchFailed, Posted
+from monitor.settings import StorageSettings
+
+SAMPLES = Path(__file__).parent / "samples"
+TOKEN = "xoxb-demo"  # noqa: S105 - the stand-in takes any
+PATIENCE = 120.0
+
+
+def shipped_config() -> Path:
+    """Return the configuration that came with the package: in a wheel, or beside it in the repository."""
+    packaged = Path(__file__).parent / "config"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "config"
+
+
+async def demo(
+    config: Configuration,
+    *,
+    bodies: Path | None,
+    index: Path | None,
+    speed: float,
+    port: int,
+    database: Path | None,
+    once: bool,
+) -> None:
+    """Replay captures (the samples when None) at ``speed`` into a stand-in whose page is on ``port``.
+
+    Ends when everything is delivered if ``once``, else when interrupted.
+    """
+    if (bodies is None) != (index is None):
+        raise MonitorError("--bodies and --index go together: the bodies, and what was captured when")
+    captures = read_index(index or SAMPLES / "index.jsonl")
+    if not captures:
+        raise MonitorError(f"{index}: there is no capture in this index")
+    console = Console(highlight=False)
+    show = Show(console)
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(unpacked(bodies or SAMPLES))
+        storage = stack.enter_context(_database(database))
+        server = FeedServer(folder)
+        await stack.enter_async_context(server.running())
+        slack = await stack.enter_async_context(_slack(port))
+        console.print(f"Slack stand-in: [link={slack.url}]{slack.url}[/link] (nothing leaves this machine)")
+        notifier = await stack.enter_async_context(open_slack(slack.api_url, TOKEN))
+        clock = ReplayClock(captures[0].captured_at)
+        pipeline = await stack.enter_async_context(
+            open_pipeline(_replayed(config, captures, storage), notifier, now=clock, on_report=show.note)
+        )
+        await _replay(pipeline, server, clock, captures, speed, show)
+        await _tell_summary(pipeline, slack, show)
+        if not once:
+            console.print(f"\nThe page stays at {slack.url} until you press Ctrl-C.")
+            await asyncio.Event().wait()
+
+
+class ReplayClock:
+    """The time of the captures; it stands still between them."""
+
+    def __init__(self, start: datetime) -> None:
+        self.moment = start
+
+    def __call__(self) -> datetime:
+        """Return the moment that is being replayed."""
+        return self.moment
+
+
+class Show:
+    """Tells on the terminal what the pipeline reports, as it happens."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.counts: Counter[str] = Counter()
+        self.quiet: Counter[str] = Counter()
+        self.per_topic: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+
+    def note(self, report: Report) -> None:
+        """Count a report, and print it if a person would want to see it."""
+        match report:
+            case PollReport(outcome=FetchFailed(kind=kind, message=message)):
+                self.counts["polls failed"] += 1
+                self.failures[kind] += 1
+                self._print("yellow", "feed error", f"{report.feed.spec.name}: {message}")
+            case PollReport():
+                self.counts["polls"] += 1
+                self.counts["items"] += report.new
+            case AlertReport(verdict=verdict) if verdict.decision == "quiet":
+                self.quiet[verdict.reason] += 1
+            case DeliverReport(outcome=Posted()):
+                told = report.delivery.message
+                self.per_topic[told.topic_name] += 1
+                self._print("green", f"alert {told.score:3.0f}", f"{told.title} ({told.source})")
+            case DeliverReport(outcome=outcome) if not isinstance(outcome, Posted):
+                self._print("red", "delivery", f"{report.delivery.channel}: {outcome.reason}")
+            case _:
+                pass
+
+    def summary(self) -> list[str]:
+        """Return what has been counted, a line each."""
+        counted = ", ".join(f"{what} {count}" for what, count in self.counts.items())
+        return [
+            "",
+            counted,
+            *(f"  feed error {count:5} {kind}" for kind, count in self.failures.most_common()),
+            *(f"  quiet {count:5} {reason}: {REASONS[reason]}" for reason, count in self.quiet.most_common()),
+            *(f"  alerts {count:5} {topic}" for topic, count in self.per_topic.most_common()),
+        ]
+
+    def _print(self, colour: str, what: str, text: str) -> None:
+        self.console.print(f"[{colour}]{what:>10}[/{colour}]  {escape(text)}", soft_wrap=True)
+
+
+async def _replay(
+    pipeline: Pipeline,
+    server: FeedServer,
+    clock: ReplayClock,
+    captures: list[Capture],
+    speed: float,
+    show: Show,
+) -> None:
+    """Step through the moments of capture; each is brought as far as the outbox before the next."""
+    resume_at = await _resume_at(pipeline)
+    delivering = asyncio.create_task(_deliver_meanwhile(pipeline))
+    try:
+        with _progress(show.console) as progress:
+            task = progress.add_task("loading the model", total=len(captures))
+            await pipeline.scoring
+            for moment, group in by_time(captures):
+                if math.isfinite(speed):
+                    await asyncio.sleep((moment - clock.moment).total_seconds() / speed)
+                clock.moment = moment
+                for capture in group:
+                    server.show(capture)
+                if moment >= resume_at:
+                    await pipeline.database(
+                        pipeline.storage.polls.sync_feeds, [*server.specs.values()], moment
+                    )
+                    await pipeline.one_pass()
+                show.counts["bodies"] += len(group)
+                progress.update(task, advance=len(group), description=f"{moment:%-d %b %Y %H:%M}")
+            progress.update(task, description="delivering")
+            if not await pipeline.deliver.emptied(PATIENCE):
+                show.console.print("[red]not every message could be delivered[/red]")
+    finally:
+        delivering.cancel()
+        await asyncio.gather(delivering, return_exceptions=True)
+
+
+async def _resume_at(pipeline: Pipeline) -> datetime:
+    """The moment at which an earlier replay into the same database stopped."""
+    feeds = await pipeline.database(pipeline.storage.ledger.feeds)
+    polled = [feed.last_polled_at for feed in feeds if feed.last_polled_at]
+    return max(polled, default=datetime.min.replace(tzinfo=UTC))
+
+
+async def _deliver_meanwhile(pipeline: Pipeline) -> None:
+    bell = pipeline.wakes.deliver
+    while True:
+        await pipeline.deliver.work()
+        bell.clear()
+        try:
+            async with asyncio.timeout(1):
+                await bell.wait()
+        except TimeoutError:
+            pass  # a lane that had to wait may go on now
+
+
+async def _tell_summary(pipeline: Pipeline, slack: SlackStandIn, show: Show) -> None:
+    stored = await pipeline.database(pipeline.storage.ledger.counts)
+    for line in (*show.summary(), *_stored_lines(stored)):
+        show.console.print(line, markup=False)
+    for channel in slack.channels():
+        messages = slack.messages(channel)
+        show.console.print(f"\n#{channel}: {len(messages)} messages", markup=False)
+        for message in messages:
+            show.console.print(f"  {message.ts}  {message.text}", markup=False, soft_wrap=True)
+
+
+def _stored_lines(stored: dict[str, int]) -> list[str]:
+    decided = ("items", "matches", "alerts", "quiet")
+    settled = ("delivered", "undelivered", "undeliverable")
+    return [", ".join(f"{name} {stored[name]}" for name in names) for names in (decided, settled)]
+
+
+def _replayed(config: Configuration, captures: list[Capture], storage_url: str) -> Configuration:
+    """The configuration with the replay's feeds; where captures name no tags, topics listen to all feeds."""
+    settings = config.settings.model_copy(
+        update={
+            "storage": StorageSettings(url=storage_url),
+            "fetch": config.settings.fetch.model_copy(update={"allow_private": (ip_network("127.0.0.0/8"),)}),
+        }
+    )
+    tagged = any(capture.tags for capture in captures)
+    topics = config.topics if tagged else tuple(replace(topic, feeds=frozenset()) for topic in config.topics)
+    return replace(config, settings=settings, feeds=(), topics=topics)
+
+
+@contextmanager
+def _database(file: Path | None) -> Iterator[str]:
+    if file is not None:
+        yield f"sqlite:///{file}"
+        return
+    with tempfile.TemporaryDirectory(prefix="monitor-demo-") as folder:
+        yield f"sqlite:///{folder}/monitor.db"
+
+
+@asynccontextmanager
+async def _slack(port: int) -> AsyncIterator[SlackStandIn]:
+    slack = SlackStandIn(channels=(), create_channels=True)
+    try:
+        await slack.start("127.0.0.1", port)
+    except OSError:
+        await slack.start("127.0.0.1", 0)  # the port is taken, by another demo perhaps: any other will do
+    try:
+        yield slack
+    finally:
+        await slack.close()
+
+
+def _progress(console: Console) -> Progress:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, transient=True)

@@ -1,0 +1,147 @@
+"""Answers what people ask of the ledger: what happened to this item, and how are the feeds?"""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from monitor.configuration import Configuration
+from monitor.errors import StorageError
+from monitor.identity import canonical_url
+from monitor.policy import REASONS
+from monitor.records import DeliveryStatus, Feed, History, TopicHistory
+from monitor.storage import Storage, open_storage
+
+
+def histories(config: Configuration, url: str) -> list[History]:
+    """Return what happened to every item with this address, tracking parameters aside."""
+    urls = frozenset({url, canonical_url(url) or url})
+    storage = open_storage(config.settings.storage.url, read_only=True)
+    try:
+        return storage.ledger.history(urls)
+    finally:
+        storage.close()
+
+
+def lines(config: Configuration, found: list[History]) -> list[str]:
+    """Return histories as text, an indented block per item."""
+    names = {topic.id: topic.name for topic in config.topics}
+    return [line for history in found for line in _history_lines(config, history, names)]
+
+
+def _history_lines(config: Configuration, history: History, names: dict[str, str]) -> list[str]:
+    item = history.item
+    text = [item.title or "(no title)", f"  {item.url or 'no address'}"]
+    text.append(f"  seen {_time(item.first_seen)} in {item.feed_name}, published {_time(item.published)}")
+    if history.scored_at is None:
+        return [*text, "  waits for its score", ""]
+    scored = {topic.score.topic_id for topic in history.topics}
+    for topic in history.topics:
+        text += _topic_lines(topic, names.get(topic.score.topic_id, topic.score.topic_id))
+    others = [topic.name for topic in config.topics if topic.id not in scored]
+    if others:
+        text.append(f"  under 5, or not among the topic's feeds: {', '.join(others)}")
+    return [*text, ""]
+
+
+def _topic_lines(topic: TopicHistory, name: str) -> list[str]:
+    score = topic.score
+    verdict = "match" if score.matched else "no match"
+    text = [f"  {name}: {score.score:.0f}, {verdict}"]
+    parts = ", ".join(f"{part} {value:+.0f}" for part, value in score.evidence.parts.items())
+    text.append(f"    closest: “{score.evidence.sentence}”" + (f" ({parts})" if parts else ""))
+    if score.evidence.gate:
+        text.append(f"    kept out: {score.evidence.gate}")
+    if topic.verdict is not None:
+        reason = topic.verdict.reason
+        text.append(f"    {topic.verdict.decision}: {REASONS.get(reason, reason)} ({reason})")
+    elif score.matched:
+        text.append("    waits for a decision")
+    return text + [f"    {_delivery_line(delivery)}" for delivery in topic.deliveries]
+
+
+def _delivery_line(delivery: DeliveryStatus) -> str:
+    receipt = delivery.receipt
+    line = f"{delivery.channel}: {delivery.state}"
+    if receipt is not None:
+        link = f"https://slack.com/archives/{receipt.channel}/p{receipt.ts.replace('.', '')}"
+        return f"{line}, {link}" if receipt.channel != "console" else line
+    return f"{line} after {delivery.attempt} attempts: {delivery.last_error}" if delivery.last_error else line
+
+
+def as_json(found: list[History]) -> list[dict[str, Any]]:
+    """Return histories as plain JSON values, times in ISO format."""
+    return [_plain(asdict(history)) for history in found]
+
+
+def feed_rows(config: Configuration) -> list[dict[str, Any]]:
+    """Return one row per configured feed: what was asked for, and its health once it has been polled."""
+    known = _known_feeds(config)
+    rows = []
+    for spec in config.feeds:
+        feed = known.get(spec.url)
+        rows.append(
+            {
+                "name": spec.name,
+                "url": spec.url,
+                "tags": sorted(spec.tags),
+                "every_seconds": spec.every.total_seconds(),
+                "health": _health(feed),
+                "failures": feed.failures if feed else 0,
+                "last_error": feed.last_error if feed else None,
+                "last_success_at": _plain(feed.last_success_at) if feed else None,
+                "next_poll_at": _plain(feed.next_poll_at) if feed else None,
+            }
+        )
+    return rows
+
+
+def print_feeds(rows: list[dict[str, Any]]) -> None:
+    """Print feed rows as a table, troubled ones first."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("feed", "health", "last success", "tags", "trouble"):
+        table.add_column(column, overflow="fold")
+    for row in sorted(rows, key=lambda row: (-row["failures"], row["name"])):
+        success = (row["last_success_at"] or "")[:16].replace("T", " ")
+        cells = (row["name"], row["health"], success, " ".join(row["tags"]), row["last_error"] or "")
+        table.add_row(*cells)
+    Console(markup=False, highlight=False).print(table)
+
+
+def _known_feeds(config: Configuration) -> dict[str, Feed]:
+    try:
+        storage: Storage = open_storage(config.settings.storage.url, read_only=True)
+    except StorageError:
+        return {}  # no database yet: nothing has been polled
+    try:
+        return {feed.spec.url: feed for feed in storage.ledger.feeds()}
+    finally:
+        storage.close()
+
+
+def _health(feed: Feed | None) -> str:
+    if feed is None or feed.last_polled_at is None:
+        return "not polled yet"
+    return "ok" if feed.failures == 0 else f"failing ({feed.failures}x)"
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "without a date"
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case dict():
+            return {key: _plain(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+        case set() | frozenset():
+            return sorted(value)
+        case None | bool() | int() | float() | str():
+            return value
+        case _:
+            return str(value)

@@ -1,0 +1,78 @@
+"""What the service and its parser process say to each other: frames of a length and that many bytes.
+
+The worker says ``READY`` once. Then, for every document: a JSON frame about it and a frame with its body go
+to the worker, one JSON frame comes back. JSON, because the worker read hostile input and is not trusted.
+"""
+
+import json
+import struct
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from monitor.records import FetchFailed, ParsedItem
+
+LENGTH = struct.Struct(">I")
+READY = b"ready"
+
+# Text of a body at the default size cap, with room; entities could make far more of it.
+MAX_ANSWER = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What was read from a body; ``whole`` says that it was well-formed to its end."""
+
+    format: str
+    items: tuple[ParsedItem, ...]
+    whole: bool
+
+
+def framed(payload: bytes) -> bytes:
+    """Return the payload with its length in front."""
+    return LENGTH.pack(len(payload)) + payload
+
+
+def read_frame(stream: BinaryIO) -> bytes | None:
+    """Read one frame, or None when the stream has ended."""
+    head = stream.read(LENGTH.size)
+    if len(head) < LENGTH.size:
+        return None
+    (length,) = LENGTH.unpack(head)
+    payload = stream.read(length)
+    return payload if len(payload) == length else None
+
+
+def pack_answer(answer: Document | FetchFailed) -> bytes:
+    """Write the worker's answer as JSON; one that grew beyond all measure becomes a failure."""
+    if isinstance(answer, FetchFailed):
+        return _packed({"failed": [answer.kind, answer.message]})
+    items = [{**asdict(item), "published": _iso(item.published)} for item in answer.items]
+    packed = _packed({"format": answer.format, "items": items, "whole": answer.whole})
+    if len(packed) > MAX_ANSWER:
+        return pack_answer(
+            FetchFailed(kind="size", message="The document unfolds to more text than a feed has.")
+        )
+    return packed
+
+
+def unpack_answer(packed: bytes) -> Document | FetchFailed:
+    """Read the worker's answer back."""
+    answer: dict[str, Any] = json.loads(packed)
+    if "failed" in answer:
+        kind, message = answer["failed"]
+        return FetchFailed(kind=kind, message=message)
+    items = tuple(ParsedItem(**{**item, "published": _moment(item["published"])}) for item in answer["items"])
+    return Document(format=answer["format"], items=items, whole=answer["whole"])
+
+
+def _packed(answer: dict[str, Any]) -> bytes:
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _moment(iso: str | None) -> datetime | None:
+    return None if iso is None else datetime.fromisoformat(iso)

@@ -1,0 +1,116 @@
+"""How a message looks in Slack. Pure.
+
+Text from a feed is only ever put where Slack takes it literally: ``plain_text`` objects and the ``text`` and
+``link`` elements of ``rich_text``. The top-level ``text`` is what notifications and screen readers show; it
+has no literal form, so it is escaped and sent with all parsing switched off.
+"""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from monitor.records import Message
+
+MAX_TITLE = 300
+MAX_SUMMARY = 600
+MAX_TEXT = 3000
+"""Characters; Slack refuses long messages well below the limits it documents, so we stay far away."""
+
+Block = dict[str, Any]
+
+
+def slack_text(message: Message) -> str:
+    """Return the notification text: one line, escaped so that Slack sees no control sequence in it."""
+    return escaped(_cut(f"{message.topic_name}: {_headline(message)}", MAX_TEXT))
+
+
+def slack_blocks(message: Message) -> list[Block]:
+    """Return the message as Block Kit."""
+    blocks = [_context(_heading(message)), _headline_block(message)]
+    if message.summary:
+        blocks.append({"type": "section", "text": _plain(_cut(message.summary, MAX_SUMMARY))})
+    blocks.append(_context(f"Why: close to “{_cut(message.sentence, MAX_TITLE)}”"))
+    blocks.append(_context(_cut(" · ".join(_known(message)), MAX_TITLE * 2)))
+    return blocks
+
+
+def plain_lines(message: Message) -> list[str]:
+    """Return the message as lines of plain text, for a terminal or a channel without any layout."""
+    link = [message.url] if message.url else []
+    summary = [_cut(message.summary, MAX_SUMMARY)] if message.summary else []
+    why = f"Why: close to “{message.sentence}”"
+    return [_heading(message), _headline(message), *link, *summary, why, " · ".join(_known(message))]
+
+
+def escaped(text: str) -> str:
+    """Return text with Slack's three control characters made harmless, and nothing else changed."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _heading(message: Message) -> str:
+    return f"{message.topic_name} · score {message.score:.0f} (cut {message.cut:.0f}) · {message.watchlist}"
+
+
+def _headline(message: Message) -> str:
+    return _cut(message.title, MAX_TITLE) or "(no title)"
+
+
+def _headline_block(message: Message) -> Block:
+    elements: list[Block] = []
+    if message.mention:
+        elements += [_mention(message.mention), {"type": "text", "text": " "}]
+    bold = {"bold": True}
+    host = _host(message.url)
+    if message.url and host:
+        elements.append({"type": "link", "url": message.url, "text": _headline(message), "style": bold})
+        # The address a link leads to is shown in plain sight, whatever its title says.
+        elements.append({"type": "text", "text": f"  {host}"})
+    else:
+        elements.append({"type": "text", "text": _headline(message), "style": bold})
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}
+
+
+def _mention(mention: str) -> Block:
+    if mention in ("here", "channel", "everyone"):
+        return {"type": "broadcast", "range": mention}
+    if mention.startswith("S"):
+        return {"type": "usergroup", "usergroup_id": mention}
+    return {"type": "user", "user_id": mention}
+
+
+def _known(message: Message) -> list[str]:
+    known = [message.source]
+    if message.author:
+        known.append(f"by {message.author}")
+    known.append(f"published {_time(message.published)}" if message.published else "undated")
+    known.append(f"seen {_time(message.first_seen)}")
+    if message.also_in:
+        known.append("also in " + ", ".join(message.also_in))
+    return known
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%-d %b %Y %H:%M} UTC"
+
+
+def _host(url: str | None) -> str | None:
+    """The host as punycode: a look-alike of another script is seen for what it is."""
+    host = urlsplit(url).hostname if url else None
+    if not host:
+        return None
+    try:
+        return host.encode("idna").decode()
+    except UnicodeError:
+        return host.encode("ascii", "backslashreplace").decode()
+
+
+def _plain(text: str) -> Block:
+    return {"type": "plain_text", "text": text, "emoji": False}
+
+
+def _context(text: str) -> Block:
+    return {"type": "context", "elements": [_plain(text)]}
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"

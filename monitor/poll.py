@@ -1,0 +1,128 @@
+"""The first stage: due feeds become new items.
+
+claim what is due ──► fetch and parse ──► recognise items ──► record items, validators, next poll
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monitor.cadence import next_poll
+from monitor.feeds import Source
+from monitor.identity import canonical_url, item_keys
+from monitor.records import Feed, Fetched, FetchFailed, FetchOutcome, KeyedItem
+from monitor.storage import PollStore
+from monitor.stories import headline_key
+from monitor.threads import OwnThread
+
+logger = logging.getLogger(__name__)
+
+CLAIM = timedelta(minutes=5)
+"""For how long a poll may be under way; longer than every limit of a fetch and a parse together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollReport:
+    """What one poll brought, for whoever watches."""
+
+    feed: Feed
+    outcome: FetchOutcome
+    new: int
+
+
+class Poll:
+    """Polls feeds side by side; a slow one holds up nobody."""
+
+    def __init__(
+        self,
+        *,
+        store: PollStore,
+        database: OwnThread,
+        source: Source,
+        now: Callable[[], datetime],
+        on_report: Callable[[PollReport], None],
+        concurrency: int = 32,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._store = store
+        self._database = database
+        self._source = source
+        self._now = now
+        self._on_report = on_report
+        self._concurrency = concurrency
+        self._chance = chance
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def start_due(self) -> int:
+        """Begin polling the feeds that are due, as many as there is room for; return how many."""
+        room = self._concurrency - len(self._under_way)
+        if room <= 0:
+            return 0
+        now = self._now()
+        due = await self._database(self._store.claim_due, now, now + CLAIM, room)
+        for feed in due:
+            task = asyncio.create_task(self._poll(feed), name=f"poll {feed.spec.name}")
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        return len(due)
+
+    async def settled(self) -> None:
+        """Wait until no poll is under way."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def work(self) -> int:
+        """Poll everything that is due, to the end; return how many polls that took."""
+        polled = 0
+        while started := await self.start_due():
+            polled += started
+            await self.settled()
+        return polled
+
+    def abandon(self) -> None:
+        """Stop the polls under way; what they claimed is due again at the next start."""
+        for task in self._under_way:
+            task.cancel()
+
+    async def _poll(self, feed: Feed) -> None:
+        try:
+            outcome = await self._source.fetch(feed)
+            items = recognise(outcome)
+            now = self._now()
+            due = next_poll(feed, outcome, now, self._chance())
+            new = await self._database(self._store.record_poll, feed, outcome, items, now, due)
+        except Exception:
+            # One feed's surprise must not cost the others; its claim runs out and it is tried again.
+            logger.exception("poll_crashed", extra={"feed": feed.spec.name})
+            return
+        _log(feed, outcome, new)
+        self._on_report(PollReport(feed=feed, outcome=outcome, new=new))
+
+
+def recognise(outcome: FetchOutcome) -> list[KeyedItem]:
+    """Return the items of a document with what makes each the same one next time."""
+    if not isinstance(outcome, Fetched):
+        return []
+    return [
+        KeyedItem(
+            item=item,
+            key=key,
+            canonical_url=canonical_url(item.url) if item.url else None,
+            headline_key=headline_key(item.title),
+        )
+        for item, key in zip(outcome.items, item_keys(outcome.items), strict=True)
+    ]
+
+
+def _log(feed: Feed, outcome: FetchOutcome, new: int) -> None:
+    match outcome:
+        case FetchFailed(kind=kind, message=message):
+            extra = {"feed": feed.spec.name, "kind": kind, "reason": message, "failures": feed.failures + 1}
+            logger.warning("poll_failed", extra=extra)
+        case Fetched(items=items):
+            logger.info("polled", extra={"feed": feed.spec.name, "items": len(items), "new": new})
+        case _:
+            logger.debug("polled", extra={"feed": feed.spec.name, "new": 0})

@@ -1,0 +1,121 @@
+"""The second stage: new items get a score per topic.
+
+take items in batches ──► vectors, stored or encoded ──► relevance per topic ──► record scores
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from monitor.records import Item, Score, Topic
+from monitor.relevance import TopicVectors, item_text, judge
+from monitor.scoring import Encoder
+from monitor.storage import ScoreStore
+from monitor.threads import OwnThread
+from monitor.vectors import Vectors, text_hash
+
+logger = logging.getLogger(__name__)
+
+BATCH = 64
+KEPT_FROM = 5.0
+"""Lower scores are not stored: nobody asks for them, and they would be most of the database."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreReport:
+    """One batch, for whoever watches."""
+
+    items: int
+    matches: int
+
+
+class Vectoriser:
+    """Texts to vectors, encoding only what no one has encoded before."""
+
+    def __init__(
+        self, *, store: ScoreStore, database: OwnThread, encoder: Encoder, encoding: OwnThread
+    ) -> None:
+        self._store = store
+        self._database = database
+        self._encoder = encoder
+        self._encoding = encoding
+
+    async def vectors(self, texts: Sequence[str]) -> Vectors:
+        """Return one vector per text, shape (n, d); new ones are stored before they are returned."""
+        model = self._encoder.model
+        hashes = [text_hash(text) for text in texts]
+        known = await self._database(self._store.vectors, model, set(hashes))
+        missing = {key: text for key, text in zip(hashes, texts, strict=True) if key not in known}
+        if missing:
+            encoded = await self._encoding(self._encoder.encode, list(missing.values()))
+            fresh = dict(zip(missing, encoded, strict=True))
+            await self._database(self._store.record_vectors, model, fresh)
+            # Read back, so that a score never depends on whether its vector was fresh or stored.
+            known |= await self._database(self._store.vectors, model, fresh)
+        return np.stack([known[key] for key in hashes]) if hashes else np.empty((0, 0), np.float32)
+
+
+class Scoring:
+    """Scores items in the order in which they were stored."""
+
+    def __init__(
+        self,
+        *,
+        store: ScoreStore,
+        database: OwnThread,
+        vectors: Vectoriser,
+        topics: Sequence[TopicVectors],
+        now: Callable[[], datetime],
+        on_report: Callable[[ScoreReport], None],
+    ) -> None:
+        self._store = store
+        self._database = database
+        self._vectors = vectors
+        self._topics = topics
+        self._now = now
+        self._on_report = on_report
+
+    async def work(self) -> int:
+        """Score every item that waits; return how many there were."""
+        scored = 0
+        while items := await self._database(self._store.unscored, BATCH):
+            vectors = await self._vectors.vectors([item_text(item.title, item.summary) for item in items])
+            scores = judge_all(self._topics, items, vectors)
+            ids = [item.id for item in items]
+            await self._database(self._store.record_scores, ids, scores, self._now())
+            report = ScoreReport(items=len(items), matches=sum(score.matched for score in scores))
+            logger.info("scored", extra={"items": report.items, "matches": report.matches})
+            self._on_report(report)
+            scored += len(items)
+        return scored
+
+
+async def topic_vectors(topics: Sequence[Topic], vectors: Vectoriser) -> list[TopicVectors]:
+    """Return the topics with the vectors of their sentences."""
+    return [
+        TopicVectors(
+            topic=topic,
+            about=await vectors.vectors(topic.about),
+            not_about=await vectors.vectors(topic.not_about),
+            name=await vectors.vectors([topic.name]),
+        )
+        for topic in topics
+    ]
+
+
+def judge_all(topics: Sequence[TopicVectors], items: Sequence[Item], vectors: Vectors) -> list[Score]:
+    """Return the scores worth keeping, of every item (its vector a row of ``vectors``) with every topic."""
+    return [
+        score
+        for item, vector in zip(items, vectors, strict=True)
+        for topic in topics
+        if in_scope(topic.topic, item) and (score := judge(topic, item, vector)).score >= KEPT_FROM
+    ]
+
+
+def in_scope(topic: Topic, item: Item) -> bool:
+    """Say whether the topic listens to the item's feed, by tag or by name."""
+    return not topic.feeds or item.feed_name in topic.feeds or bool(topic.feeds & item.feed_tags)

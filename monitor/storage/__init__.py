@@ -1,0 +1,156 @@
+"""The door of storage: what each stage may ask of the database, and ``open_storage``.
+
+Every ``record_…`` is one transaction that holds a stage's result and the next stage's work. All methods
+block, and are called through storage's own thread.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from monitor.records import (
+    Delivery,
+    DeliveryState,
+    Feed,
+    FeedSpec,
+    FetchOutcome,
+    History,
+    Item,
+    KeyedItem,
+    Match,
+    NewDelivery,
+    Receipt,
+    Score,
+    Verdict,
+)
+from monitor.vectors import Vectors
+
+__all__ = ["AlertStore", "DeliverStore", "Ledger", "PollStore", "ScoreStore", "Storage", "open_storage"]
+
+
+class PollStore(Protocol):
+    """What poll asks."""
+
+    def sync_feeds(self, specs: Sequence[FeedSpec], now: datetime) -> None:
+        """Make the feeds table say what ``feeds.yaml`` says; new feeds are due at once."""
+
+    def claim_due(self, now: datetime, until: datetime, limit: int) -> list[Feed]:
+        """Take up to ``limit`` due feeds, longest waiting first; nobody else gets them before ``until``."""
+
+    def release_claims(self) -> None:
+        """Give back what a process that died had claimed."""
+
+    def record_poll(
+        self,
+        feed: Feed,
+        outcome: FetchOutcome,
+        items: Sequence[KeyedItem],
+        now: datetime,
+        next_poll: datetime,
+    ) -> int:
+        """Store a poll's new items, the feed's validators and health; return how many items were new."""
+
+
+class ScoreStore(Protocol):
+    """What score asks."""
+
+    def unscored(self, limit: int) -> list[Item]:
+        """Return items nobody has scored, oldest first."""
+
+    def vectors(self, model: str, text_hashes: Iterable[str]) -> dict[str, Vectors]:
+        """Return the stored vectors (float32, unit length) among those asked for."""
+
+    def record_vectors(self, model: str, vectors: Mapping[str, Vectors]) -> None:
+        """Store vectors by the hash of their text; known ones are left alone."""
+
+    def record_scores(self, item_ids: Sequence[int], scores: Sequence[Score], now: datetime) -> None:
+        """Mark items as scored, and store the scores worth keeping."""
+
+
+class AlertStore(Protocol):
+    """What alert asks."""
+
+    def undecided(self, limit: int) -> list[Match]:
+        """Return matches without a decision, in the order in which their items were stored."""
+
+    def told_before(self, match: Match, since: datetime) -> list[Item]:
+        """Return items that alerted the topic since then and share the match's address or headline."""
+
+    def other_sources(self, item: Item) -> list[str]:
+        """Return the names of the other feeds that have shown the item, by address or headline."""
+
+    def record_decision(
+        self, match: Match, verdict: Verdict, deliveries: Sequence[NewDelivery], now: datetime
+    ) -> None:
+        """Store a decision, and with it the deliveries that follow."""
+
+
+class DeliverStore(Protocol):
+    """What deliver asks."""
+
+    def open_channels(self) -> list[str]:
+        """Return the channels with deliveries that are not settled."""
+
+    def next_delivery(self, channel: str) -> tuple[Delivery, DeliveryState] | None:
+        """Return the channel's oldest open delivery."""
+
+    def interrupted(self) -> int:
+        """Call in doubt what a process that died was sending; return how many."""
+
+    def count_open(self) -> int:
+        """Return how many deliveries are not settled."""
+
+    def record_attempt(self, delivery: Delivery, now: datetime) -> Delivery:
+        """Write ahead: from here on the message may have reached the channel; return it with its attempt."""
+
+    def record_state(self, delivery_id: str, state: DeliveryState, reason: str) -> None:
+        """Store what became of an attempt that brought no receipt."""
+
+    def record_receipt(self, delivery_id: str, receipt: Receipt, now: datetime) -> None:
+        """Store where the message landed; the delivery is settled."""
+
+
+class Ledger(Protocol):
+    """What people ask: reading only."""
+
+    def feeds(self) -> list[Feed]:
+        """Return the feeds in use, by name."""
+
+    def history(self, urls: frozenset[str]) -> list[History]:
+        """Return what happened to every item with one of these addresses, as shown or canonical."""
+
+    def counts(self) -> dict[str, int]:
+        """Return how many rows of each kind there are, and how much work is waiting."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """The open database, one narrow store per stage."""
+
+    polls: PollStore
+    scores: ScoreStore
+    alerts: AlertStore
+    deliveries: DeliverStore
+    ledger: Ledger
+    close: Callable[[], None]
+
+
+def open_storage(url: str, *, read_only: bool = False) -> Storage:
+    """Open the database at ``url``, made or migrated if need be; raise StorageError if it can't be served."""
+    from monitor.storage.alerts import SqlAlertStore
+    from monitor.storage.deliveries import SqlDeliverStore
+    from monitor.storage.engine import open_engine
+    from monitor.storage.ledger import SqlLedger
+    from monitor.storage.polls import SqlPollStore
+    from monitor.storage.scores import SqlScoreStore
+
+    engine, close = open_engine(url, read_only=read_only)
+    return Storage(
+        polls=SqlPollStore(engine),
+        scores=SqlScoreStore(engine),
+        alerts=SqlAlertStore(engine),
+        deliveries=SqlDeliverStore(engine),
+        ledger=SqlLedger(engine),
+        close=close,
+    )

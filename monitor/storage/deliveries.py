@@ -1,0 +1,90 @@
+"""Statements of the deliver stage."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.records import Delivery, DeliveryState, Receipt
+from monitor.storage.alerts import message_from
+from monitor.storage.tables import OPEN_STATES, deliveries
+
+
+class SqlDeliverStore:
+    """The outbox: open deliveries, in order within their channel."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def open_channels(self) -> list[str]:
+        """Return the channels with deliveries that are not settled."""
+        query = sa.select(deliveries.c.channel).where(_OPEN).distinct().order_by(deliveries.c.channel)
+        with self._engine.connect() as db:
+            return list(db.scalars(query))
+
+    def next_delivery(self, channel: str) -> tuple[Delivery, DeliveryState] | None:
+        """Return the channel's oldest open delivery."""
+        query = (
+            sa.select(deliveries)
+            .where(_OPEN, deliveries.c.channel == channel)
+            .order_by(deliveries.c.position)
+            .limit(1)
+        )
+        with self._engine.connect() as db:
+            row = db.execute(query).mappings().first()
+        if row is None:
+            return None
+        delivery = Delivery(
+            id=row["id"],
+            topic_id=row["topic_id"],
+            item_id=row["item_id"],
+            channel=row["channel"],
+            message=message_from(row["message"]),
+            attempt=row["attempt"],
+            first_try_at=row["first_try_at"],
+        )
+        return delivery, row["state"]
+
+    def interrupted(self) -> int:
+        """Call in doubt what a process that died was sending; return how many."""
+        with self._engine.begin() as db:
+            result = db.execute(
+                deliveries.update()
+                .where(deliveries.c.state == "sending")
+                .values(state="in_doubt", last_error="interrupted while sending")
+            )
+        return result.rowcount
+
+    def count_open(self) -> int:
+        """Return how many deliveries are not settled."""
+        with self._engine.connect() as db:
+            return db.scalar(sa.select(sa.func.count()).where(_OPEN)) or 0
+
+    def record_attempt(self, delivery: Delivery, now: datetime) -> Delivery:
+        """Write ahead: from here on the message may have reached the channel; return it with its attempt."""
+        begun = replace(delivery, attempt=delivery.attempt + 1, first_try_at=delivery.first_try_at or now)
+        self._update(delivery.id, state="sending", attempt=begun.attempt, first_try_at=begun.first_try_at)
+        return begun
+
+    def record_state(self, delivery_id: str, state: DeliveryState, reason: str) -> None:
+        """Store what became of an attempt that brought no receipt."""
+        self._update(delivery_id, state=state, last_error=reason)
+
+    def record_receipt(self, delivery_id: str, receipt: Receipt, now: datetime) -> None:
+        """Store where the message landed; the delivery is settled."""
+        self._update(
+            delivery_id,
+            state="sent",
+            last_error=None,
+            receipt_channel=receipt.channel,
+            receipt_ts=receipt.ts,
+            settled_at=now,
+        )
+
+    def _update(self, delivery_id: str, **columns: Any) -> None:
+        with self._engine.begin() as db:
+            db.execute(deliveries.update().where(deliveries.c.id == delivery_id).values(**columns))
+
+
+_OPEN = deliveries.c.state.in_([sa.literal_column(f"'{state}'") for state in OPEN_STATES])

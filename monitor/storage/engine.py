@@ -1,0 +1,129 @@
+"""Opens the database: a trustworthy SQLite, one writer, durable commits, the schema up to date."""
+
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import alembic.command
+import alembic.config
+import pysqlite3
+import sqlalchemy as sa
+
+from monitor.errors import StorageError
+
+# SQLite 3.7.0–3.51.2 can lose commits when two connections write in WAL mode; see "WAL-reset bug" in
+# SQLite's documentation. 3.44.6 and 3.50.7 carry the correction too.
+_SOUND_SINCE = (3, 51, 3)
+_SOUND_BACKPORTS = {(3, 44): 6, (3, 50): 7}
+
+PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # an acknowledged commit survives a power cut
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 10000",
+    "PRAGMA journal_size_limit = 67108864",
+)
+READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA busy_timeout = 10000")
+
+
+def sqlite_is_sound(version: tuple[int, int, int]) -> bool:
+    """Say whether a SQLite of this version may be trusted with write-ahead logging."""
+    patch = _SOUND_BACKPORTS.get(version[:2])
+    return version >= _SOUND_SINCE or (patch is not None and version[2] >= patch)
+
+
+def open_engine(url: str, *, read_only: bool = False) -> tuple[sa.Engine, Callable[[], None]]:
+    """Open the database at ``url`` and return its engine, and what closes it and gives up its lock.
+
+    A writer brings the schema up to date first. Raises StorageError when the URL is not one we can
+    serve, SQLite is not sound, another writer holds the database, or a reader finds none.
+    """
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        raise StorageError(
+            f"storage.url {parsed.render_as_string()}: this version stores in SQLite files only; "
+            "write sqlite:///PATH"
+        )
+    version = pysqlite3.sqlite_version_info
+    if not sqlite_is_sound(version):
+        raise StorageError(
+            f"SQLite {pysqlite3.sqlite_version} can lose commits; "
+            "3.51.3 or newer is needed: pip install -U pysqlite3"
+        )
+    path = Path(parsed.database)
+    if read_only:
+        if not path.exists():
+            raise StorageError(f"{path}: there is no database yet; `monitor run` or `monitor once` makes it")
+        engine = _sqlite_engine(path, read_only=True)
+        return engine, engine.dispose
+    lock = _lock(path)
+    engine = _sqlite_engine(path)
+    try:
+        migrate(engine)
+    except BaseException:
+        engine.dispose()
+        lock.close()
+        raise
+
+    def close() -> None:
+        engine.dispose()
+        lock.close()
+
+    return engine, close
+
+
+def migrate(engine: sa.Engine) -> None:
+    """Bring the schema up to date, in one transaction."""
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "head")
+
+
+def _lock(path: Path) -> IO[str]:
+    """Hold the database for this process; the kernel lets go of it when the process ends, however it ends."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Opened for appending: a process that does not get the lock must not wipe who has it.
+        lock = path.with_name(path.name + ".lock").open("a+")
+    except OSError as error:
+        raise StorageError(f"{path}: cannot write there: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.seek(0)
+        holder = lock.read().strip() or "unknown"
+        lock.close()
+        raise StorageError(f"{path}: another monitor (process {holder}) is using this database") from error
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def _sqlite_engine(path: Path, *, read_only: bool = False) -> sa.Engine:
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(path)),
+        module=pysqlite3,
+        poolclass=sa.pool.StaticPool,  # one connection: one writer, and it alone checkpoints
+        connect_args={"check_same_thread": False},
+    )
+
+    def connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions behind our back
+        try:
+            for pragma in READER_PRAGMAS if read_only else PRAGMAS:
+                connection.execute(pragma)
+        except pysqlite3.DatabaseError as error:
+            raise StorageError(f"{path}: not a usable database: {error}") from error
+
+    def begin(connection: sa.Connection) -> None:
+        # A writer that only finds out later that it must wait may find its reading out of date.
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    sa.event.listen(engine, "connect", connected)
+    sa.event.listen(engine, "begin", begin)
+    return engine

@@ -1,0 +1,100 @@
+"""What people ask of the database; reading only."""
+
+from collections import defaultdict
+
+import sqlalchemy as sa
+
+from monitor.records import DeliveryStatus, Feed, History, Receipt, TopicHistory, Verdict
+from monitor.storage.rows import ITEM_WITH_FEED, Row, feed_from, item_from, score_from
+from monitor.storage.tables import OPEN_STATES, alerts, deliveries, feeds, items, scores
+
+
+class SqlLedger:
+    """Every decision, after the fact."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def feeds(self) -> list[Feed]:
+        """Return the feeds in use, by name."""
+        query = sa.select(feeds).where(feeds.c.active).order_by(feeds.c.name)
+        with self._engine.connect() as db:
+            return [feed_from(row) for row in db.execute(query).mappings()]
+
+    def history(self, urls: frozenset[str]) -> list[History]:
+        """Return what happened to every item with one of these addresses, as shown or canonical."""
+        known_by = sa.or_(items.c.url.in_(urls), items.c.canonical_url.in_(urls), items.c.guid.in_(urls))
+        with self._engine.connect() as db:
+            rows = db.execute(ITEM_WITH_FEED.where(known_by).order_by(items.c.id)).mappings().all()
+            return [
+                History(item=item_from(row), scored_at=row["scored_at"], topics=_topics(db, row["id"]))
+                for row in rows
+            ]
+
+    def counts(self) -> dict[str, int]:
+        """Return how many rows of each kind there are, and how much work is waiting."""
+        count = sa.func.count
+        queries = {
+            "feeds": sa.select(count()).where(feeds.c.active),
+            "failing_feeds": sa.select(count()).where(feeds.c.active, feeds.c.failures > 0),
+            "items": sa.select(count()).select_from(items),
+            "unscored": sa.select(count()).where(items.c.scored_at.is_(None)),
+            "undecided": sa.select(count()).where(scores.c.matched, scores.c.decided_at.is_(None)),
+            "matches": sa.select(count()).where(scores.c.matched),
+            "alerts": sa.select(count()).where(alerts.c.decision == "alert"),
+            "quiet": sa.select(count()).where(alerts.c.decision == "quiet"),
+            "undelivered": sa.select(count()).where(deliveries.c.state.in_(OPEN_STATES)),
+            "delivered": sa.select(count()).where(deliveries.c.state == "sent"),
+            "undeliverable": sa.select(count()).where(deliveries.c.state == "failed"),
+        }
+        with self._engine.connect() as db:
+            return {name: db.scalar(query) or 0 for name, query in queries.items()}
+
+
+def _topics(db: sa.Connection, item_id: int) -> tuple[TopicHistory, ...]:
+    decided = alerts.c.topic_id == scores.c.topic_id
+    query = (
+        sa.select(
+            scores,
+            alerts.c.decision,
+            alerts.c.reason,
+            alerts.c.duplicate_of,
+            alerts.c.decided_at.label("alert_decided_at"),
+        )
+        .join_from(scores, alerts, sa.and_(decided, alerts.c.item_id == scores.c.item_id), isouter=True)
+        .where(scores.c.item_id == item_id)
+        .order_by(scores.c.score.desc())
+    )
+    deliveries_of = _deliveries(db, item_id)
+    return tuple(
+        TopicHistory(
+            score=score_from(row),
+            verdict=_verdict(row),
+            decided_at=row["alert_decided_at"],
+            deliveries=tuple(deliveries_of[row["topic_id"]]),
+        )
+        for row in db.execute(query).mappings()
+    )
+
+
+def _verdict(row: Row) -> Verdict | None:
+    if row["decision"] is None:
+        return None
+    return Verdict(decision=row["decision"], reason=row["reason"], duplicate_of=row["duplicate_of"])
+
+
+def _deliveries(db: sa.Connection, item_id: int) -> dict[str, list[DeliveryStatus]]:
+    by_topic = defaultdict(list)
+    query = sa.select(deliveries).where(deliveries.c.item_id == item_id).order_by(deliveries.c.position)
+    for row in db.execute(query).mappings():
+        landed = row["receipt_ts"] is not None
+        by_topic[row["topic_id"]].append(
+            DeliveryStatus(
+                channel=row["channel"],
+                state=row["state"],
+                attempt=row["attempt"],
+                last_error=row["last_error"],
+                receipt=Receipt(channel=row["receipt_channel"], ts=row["receipt_ts"]) if landed else None,
+            )
+        )
+    return by_topic

@@ -1,0 +1,124 @@
+"""Statements of the poll stage."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.records import Feed, FeedSpec, Fetched, FetchFailed, FetchOutcome, KeyedItem, NotModified
+from monitor.storage.rows import feed_from, spec_columns
+from monitor.storage.tables import feeds, items
+
+_IN_LIST = 500  # keys per statement, well under every database's limit on parameters
+
+
+class SqlPollStore:
+    """Feeds that are due, and the items they bring."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def sync_feeds(self, specs: Sequence[FeedSpec], now: datetime) -> None:
+        """Make the feeds table say what ``feeds.yaml`` says; new feeds are due at once."""
+        with self._engine.begin() as db:
+            known = {row.url: row for row in db.execute(sa.select(feeds))}
+            for spec in specs:
+                columns = spec_columns(spec)
+                row = known.get(spec.url)
+                if row is None:
+                    db.execute(feeds.insert().values(url=spec.url, next_poll_at=now, **columns))
+                    continue
+                if row.every_seconds != columns["every_seconds"] or not row.active:
+                    columns["next_poll_at"] = min(row.next_poll_at, now + spec.every)
+                db.execute(feeds.update().where(feeds.c.id == row.id).values(**columns))
+            gone = known.keys() - {spec.url for spec in specs}
+            ids = [known[url].id for url in gone]
+            db.execute(feeds.update().where(feeds.c.id.in_(ids)).values(active=False))
+
+    def claim_due(self, now: datetime, until: datetime, limit: int) -> list[Feed]:
+        """Take up to ``limit`` due feeds, longest waiting first; nobody else gets them before ``until``."""
+        free = sa.or_(feeds.c.claimed_until.is_(None), feeds.c.claimed_until <= now)
+        due = (
+            sa.select(feeds)
+            .where(feeds.c.active, feeds.c.next_poll_at <= now, free)
+            .order_by(feeds.c.next_poll_at, feeds.c.id)
+            .limit(limit)
+        )
+        with self._engine.begin() as db:
+            claimed = [feed_from(row) for row in db.execute(due).mappings()]
+            if claimed:
+                ids = [feed.id for feed in claimed]
+                db.execute(feeds.update().where(feeds.c.id.in_(ids)).values(claimed_until=until))
+        return claimed
+
+    def release_claims(self) -> None:
+        """Give back what a process that died had claimed."""
+        with self._engine.begin() as db:
+            db.execute(feeds.update().values(claimed_until=None))
+
+    def record_poll(
+        self,
+        feed: Feed,
+        outcome: FetchOutcome,
+        items: Sequence[KeyedItem],
+        now: datetime,
+        next_poll: datetime,
+    ) -> int:
+        """Store a poll's new items, the feed's validators and health; return how many items were new."""
+        with self._engine.begin() as db:
+            new = _insert_new(db, feed, items, now)
+            columns = {"next_poll_at": next_poll, "last_polled_at": now, "claimed_until": None}
+            columns |= _health(feed, outcome, now)
+            db.execute(feeds.update().where(feeds.c.id == feed.id).values(**columns))
+        return new
+
+
+def _health(feed: Feed, outcome: FetchOutcome, now: datetime) -> dict[str, Any]:
+    match outcome:
+        case FetchFailed():
+            return {"failures": feed.failures + 1, "last_error": outcome.message}
+        case Fetched() | NotModified():
+            columns = {
+                "etag": outcome.etag,
+                "last_modified": outcome.last_modified,
+                "last_success_at": now,
+                "first_polled_at": feed.first_polled_at or now,
+                "failures": 0,
+                "last_error": None,
+            }
+            return columns | ({"body_hash": outcome.body_hash} if isinstance(outcome, Fetched) else {})
+
+
+def _insert_new(db: sa.Connection, feed: Feed, shown: Sequence[KeyedItem], now: datetime) -> int:
+    """Insert the items whose keys this feed has never shown. The table itself is the seen-set."""
+    by_key = {keyed.key: keyed for keyed in reversed(shown)}  # of exact duplicates the first one stays
+    keys = list(by_key)
+    for start in range(0, len(keys), _IN_LIST):
+        part = keys[start : start + _IN_LIST]
+        seen = sa.select(items.c.key).where(items.c.feed_id == feed.id, items.c.key.in_(part))
+        for key in db.scalars(seen):
+            del by_key[key]
+    # Feeds list the newest first; stored oldest first, ids follow the order of events.
+    rows = [_item_columns(feed, keyed, now) for keyed in by_key.values()]
+    if rows:
+        db.execute(items.insert(), rows)
+    return len(rows)
+
+
+def _item_columns(feed: Feed, keyed: KeyedItem, now: datetime) -> dict[str, Any]:
+    item = keyed.item
+    return {
+        "feed_id": feed.id,
+        "key": keyed.key,
+        "guid": item.guid,
+        "url": item.url,
+        "canonical_url": keyed.canonical_url,
+        "headline_key": keyed.headline_key,
+        "title": item.title,
+        "summary": item.summary,
+        "author": item.author,
+        "published": item.published,
+        "first_seen": now,
+        "backlog": feed.first_polled_at is None,
+    }

@@ -1,0 +1,90 @@
+"""Rows to nouns."""
+
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from monitor.records import Evidence, Feed, FeedSpec, Item, Score
+from monitor.storage.tables import feeds, items
+
+Row = sa.RowMapping
+
+ITEM_WITH_FEED = sa.select(
+    items,
+    feeds.c.url.label("feed_url"),
+    feeds.c.name.label("feed_name"),
+    feeds.c.tags.label("feed_tags"),
+    feeds.c.alert_backlog_seconds,
+).join_from(items, feeds)
+
+
+def feed_from(row: Row) -> Feed:
+    """A row of ``feeds`` as a noun."""
+    spec = FeedSpec(
+        url=row["url"],
+        name=row["name"],
+        tags=frozenset(row["tags"]),
+        every=timedelta(seconds=row["every_seconds"]),
+        alert_backlog=timedelta(seconds=row["alert_backlog_seconds"]),
+        full_text=row["full_text"],
+    )
+    return Feed(
+        id=row["id"],
+        spec=spec,
+        etag=row["etag"],
+        last_modified=row["last_modified"],
+        body_hash=row["body_hash"],
+        next_poll_at=row["next_poll_at"],
+        first_polled_at=row["first_polled_at"],
+        last_polled_at=row["last_polled_at"],
+        last_success_at=row["last_success_at"],
+        failures=row["failures"],
+        last_error=row["last_error"],
+    )
+
+
+def spec_columns(spec: FeedSpec) -> dict[str, Any]:
+    """What ``feeds.yaml`` says of a feed, as columns."""
+    return {
+        "name": spec.name,
+        "tags": sorted(spec.tags),
+        "every_seconds": spec.every.total_seconds(),
+        "alert_backlog_seconds": spec.alert_backlog.total_seconds(),
+        "full_text": spec.full_text,
+        "active": True,
+    }
+
+
+def item_from(row: Row) -> Item:
+    """A row of ``ITEM_WITH_FEED`` as a noun."""
+    return Item(
+        id=row["id"],
+        feed_id=row["feed_id"],
+        feed_url=row["feed_url"],
+        feed_name=row["feed_name"],
+        feed_tags=frozenset(row["feed_tags"]),
+        key=row["key"],
+        guid=row["guid"],
+        url=row["url"],
+        canonical_url=row["canonical_url"],
+        headline_key=row["headline_key"],
+        title=row["title"],
+        summary=row["summary"],
+        author=row["author"],
+        published=row["published"],
+        first_seen=row["first_seen"],
+        backlog=row["backlog"],
+        alert_backlog=timedelta(seconds=row["alert_backlog_seconds"]),
+    )
+
+
+def score_from(row: Row) -> Score:
+    """A row that has the columns of ``scores`` as a noun."""
+    return Score(
+        item_id=row["item_id"],
+        topic_id=row["topic_id"],
+        score=row["score"],
+        matched=row["matched"],
+        evidence=Evidence(**row["evidence"]),
+    )

@@ -1,0 +1,67 @@
+"""Statements of the score stage."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from monitor.records import Item, Score
+from monitor.storage.rows import ITEM_WITH_FEED, item_from
+from monitor.storage.tables import items, scores, vectors
+from monitor.vectors import Vectors, packed, unpacked
+
+_IN_LIST = 500
+
+
+class SqlScoreStore:
+    """Items that wait for a score, and the vectors that spare encoding a text twice."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def unscored(self, limit: int) -> list[Item]:
+        """Return items nobody has scored, oldest first."""
+        query = ITEM_WITH_FEED.where(items.c.scored_at.is_(None)).order_by(items.c.id).limit(limit)
+        with self._engine.connect() as db:
+            return [item_from(row) for row in db.execute(query).mappings()]
+
+    def vectors(self, model: str, text_hashes: Iterable[str]) -> dict[str, Vectors]:
+        """Return the stored vectors (float32, unit length) among those asked for."""
+        wanted = list(text_hashes)
+        found: dict[str, Vectors] = {}
+        with self._engine.connect() as db:
+            for start in range(0, len(wanted), _IN_LIST):
+                query = sa.select(vectors.c.text_hash, vectors.c.vector).where(
+                    vectors.c.model == model, vectors.c.text_hash.in_(wanted[start : start + _IN_LIST])
+                )
+                for text_hash, blob in db.execute(query):
+                    found[text_hash] = unpacked(blob)
+        return found
+
+    def record_vectors(self, model: str, new: Mapping[str, Vectors]) -> None:
+        """Store vectors by the hash of their text; known ones are left alone."""
+        rows = [
+            {"model": model, "text_hash": text_hash, "vector": packed(vector)}
+            for text_hash, vector in new.items()
+        ]
+        if rows:
+            with self._engine.begin() as db:
+                db.execute(vectors.insert().prefix_with("OR IGNORE", dialect="sqlite"), rows)
+
+    def record_scores(self, item_ids: Sequence[int], new: Sequence[Score], now: datetime) -> None:
+        """Mark items as scored, and store the scores worth keeping."""
+        rows = [
+            {
+                "item_id": score.item_id,
+                "topic_id": score.topic_id,
+                "score": score.score,
+                "matched": score.matched,
+                "evidence": asdict(score.evidence),
+            }
+            for score in new
+        ]
+        with self._engine.begin() as db:
+            if rows:
+                db.execute(scores.insert(), rows)
+            db.execute(items.update().where(items.c.id.in_(item_ids)).values(scored_at=now))

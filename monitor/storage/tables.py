@@ -1,0 +1,159 @@
+"""The schema. The tables are the queues: a stage finds its work by the rows that lack its mark.
+
+feeds ─< items ─< scores ─< alerts ─< deliveries          vectors (by model and text)
+
+poll takes feeds that are due; score takes items without ``scored_at``; alert takes matched scores
+without ``decided_at``; deliver takes deliveries that are neither sent nor failed.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Utc(TypeDecorator[datetime]):
+    """An aware UTC datetime; SQLite keeps it as text without the zone, so the zone is put back here."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Refuse a naive datetime, which could be any zone's."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"naive datetime {value!r}")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        """Give back UTC."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+feeds = sa.Table(
+    "feeds",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("url", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("tags", sa.JSON, nullable=False),
+    sa.Column("every_seconds", sa.Float, nullable=False),
+    sa.Column("alert_backlog_seconds", sa.Float, nullable=False),
+    sa.Column("full_text", sa.Boolean, nullable=False),
+    # False once the feed has left feeds.yaml: its items and identity stay, in case it comes back.
+    sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("next_poll_at", Utc, nullable=False),
+    sa.Column("claimed_until", Utc),
+    sa.Column("etag", sa.Text),
+    sa.Column("last_modified", sa.Text),
+    sa.Column("body_hash", sa.Text),
+    sa.Column("first_polled_at", Utc),
+    sa.Column("last_polled_at", Utc),
+    sa.Column("last_success_at", Utc),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("last_error", sa.Text),
+    sa.Index("ix_feeds_due", "active", "next_poll_at"),
+)
+
+items = sa.Table(
+    "items",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("feed_id", sa.ForeignKey("feeds.id"), nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("guid", sa.Text),
+    sa.Column("url", sa.Text),
+    sa.Column("canonical_url", sa.Text),
+    sa.Column("headline_key", sa.Text),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("author", sa.Text),
+    sa.Column("published", Utc),
+    sa.Column("first_seen", Utc, nullable=False),
+    sa.Column("backlog", sa.Boolean, nullable=False),
+    sa.Column("scored_at", Utc),
+    sa.UniqueConstraint("feed_id", "key"),
+    sa.Index("ix_items_canonical_url", "canonical_url"),
+    sa.Index("ix_items_headline_key", "headline_key"),
+)
+sa.Index(
+    "ix_items_unscored",
+    items.c.id,
+    sqlite_where=items.c.scored_at.is_(None),
+    postgresql_where=items.c.scored_at.is_(None),
+)
+
+vectors = sa.Table(
+    "vectors",
+    metadata,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("text_hash", sa.Text, primary_key=True),
+    sa.Column("vector", sa.LargeBinary, nullable=False),  # float16, little-endian, unit length
+    sqlite_with_rowid=False,
+)
+
+scores = sa.Table(
+    "scores",
+    metadata,
+    sa.Column("item_id", sa.ForeignKey("items.id"), primary_key=True),
+    sa.Column("topic_id", sa.Text, primary_key=True),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("matched", sa.Boolean, nullable=False),
+    sa.Column("evidence", sa.JSON, nullable=False),
+    sa.Column("decided_at", Utc),
+)
+sa.Index(
+    "ix_scores_undecided",
+    scores.c.item_id,
+    sqlite_where=sa.and_(scores.c.matched, scores.c.decided_at.is_(None)),
+    postgresql_where=sa.and_(scores.c.matched, scores.c.decided_at.is_(None)),
+)
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("topic_id", sa.Text, primary_key=True),
+    sa.Column("item_id", sa.ForeignKey("items.id"), primary_key=True),
+    sa.Column("decision", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("duplicate_of", sa.ForeignKey("items.id")),
+    sa.Column("decided_at", Utc, nullable=False),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    # The order of a channel's messages; the id is derived from what is told to whom.
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("topic_id", sa.Text, nullable=False),
+    sa.Column("item_id", sa.ForeignKey("items.id"), nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("message", sa.JSON, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("created_at", Utc, nullable=False),
+    sa.Column("first_try_at", Utc),
+    sa.Column("last_error", sa.Text),
+    sa.Column("receipt_channel", sa.Text),
+    sa.Column("receipt_ts", sa.Text),
+    sa.Column("settled_at", Utc),
+    sa.Index("ix_deliveries_item_id", "item_id"),
+)
+OPEN_STATES = ("pending", "sending", "in_doubt")
+sa.Index(
+    "ix_deliveries_open",
+    deliveries.c.channel,
+    deliveries.c.position,
+    sqlite_where=deliveries.c.state.in_(OPEN_STATES),
+    postgresql_where=deliveries.c.state.in_(OPEN_STATES),
+)

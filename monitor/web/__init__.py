@@ -1,0 +1,50 @@
+"""The service's own HTTP: ``/healthz`` (the loop turns) and ``/readyz`` (the work gets done)."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from aiohttp import web
+
+from monitor.health import Health
+from monitor.storage import Ledger
+from monitor.threads import OwnThread
+
+
+@asynccontextmanager
+async def serve(
+    host: str,
+    port: int,
+    *,
+    health: Health,
+    ledger: Ledger,
+    database: OwnThread,
+    now: Callable[[], datetime],
+    longest_interval: timedelta,
+) -> AsyncIterator[int]:
+    """Answer on ``host:port`` (0 for any free one) until the context ends; yield the port."""
+
+    async def healthz(_request: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"})
+
+    async def readyz(_request: web.Request) -> web.Response:
+        trouble = health.unready(now(), longest_interval)
+        waiting = await database(ledger.counts)
+        body = {
+            "ready": trouble is None,
+            "trouble": trouble,
+            "stored": waiting,
+            "since_start": health.as_json(),
+        }
+        return web.json_response(body, status=200 if trouble is None else 503)
+
+    application = web.Application()
+    application.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
