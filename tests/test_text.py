@@ -45,7 +45,9 @@ def test_cleaned_text_is_visible_short_and_stays_the_same(text: str, limit: int 
     assert cleaned == unicodedata.normalize("NFC", cleaned)
     assert limit is None or len(cleaned) <= limit
     assert not any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in cleaned)
-    assert not any(unicodedata.bidirectional(c) in ("RLE", "RLO", "LRI", "RLI", "PDF", "PDI") for c in cleaned)
+    assert not any(
+        unicodedata.bidirectional(c) in ("RLE", "RLO", "LRI", "RLI", "PDF", "PDI") for c in cleaned
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-from monitor.storage.tables import Utc
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
