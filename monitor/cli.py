@@ -111,7 +111,7 @@ def demo(
         from monitor.demo import show
         from monitor.demo.replay import parse_speed
 
-        _log(verbose, level="WARNING")
+        _log(verbose, level="ERROR")  # what goes wrong is part of the show
         watched = config if config.exists() or config != CONFIG else show.shipped_config()
         loaded = _load(watched)
         asyncio.run(

@@ -197,6 +197,8 @@ def _problem(
         case "extra_forbidden":
             known = _keys(model, error["loc"][:-1])
             return document.problem(trail, _unknown_key(str(trail[-1]), known), at_key=True)
+        case "too_short" if document.count(trail):
+            return None  # only bad entries are left out of the count, and they have problems of their own
         case "missing":
             return document.problem(trail[:-1], f"the key '{trail[-1]}' is missing here")
         case "value_error":

@@ -217,7 +217,7 @@ def _secret(name: str, environ: Mapping[str, str]) -> SecretStr | None:
 
 def _secret_in_file(source: str, path: Path) -> str:
     # People put the token itself here, so the name of a file is masked like any other text.
-    shown = quoted(mask_secrets(str(path)))
+    shown = repr(mask_secrets(str(path)))
     try:
         secret = path.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as e:

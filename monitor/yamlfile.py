@@ -160,6 +160,8 @@ def mask_secrets(text: str) -> str:
 
 def quoted(value: object) -> str:
     """Show a value in a message: on one line, short, and unable to steer a terminal."""
+    if value is None or isinstance(value, bool):
+        return {None: "nothing", True: "true", False: "false"}[value]
     shown = ascii(value) if CONTROL.search(str(value)) else repr(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}…{shown[0]}"
 
@@ -328,8 +330,9 @@ def _explain(error: MarkedYAMLError, text: str, last: ScalarEvent | None) -> tup
         return _place(last), f"this quote is closed only on line {found.line + 1}; is one missing before?"
     for words, message, at_context in EXPLANATIONS:
         if words in str(error.problem):
-            # A bracket left open is noticed only where the next line makes no sense.
-            unclosed = words.startswith("expected ','") and reading.line != found.line
+            # A bracket left open is noticed only where the next line makes no sense, or there is none.
+            on_the_next = reading.line != found.line or "stream end" in str(error.problem)
+            unclosed = words.startswith("expected ','") and on_the_next
             mark = reading if at_context or unclosed else found
             return (mark.line + 1, mark.column + 1), "this bracket is never closed" if unclosed else message
     return (found.line + 1, found.column + 1), OTHERWISE

@@ -56,7 +56,7 @@ def test_a_file_may_say_everything(tmp_path: Path) -> None:
         ("web:\nfetch: {}\n", "1:4: a mapping is needed here"),
         ("web: {port: 65536}\n", "1:13: 65536 is not a port"),
         ("web: {port: -1}\n", "1:13: -1 is not a port"),
-        ("web: {port: true}\n", "1:13: True is not a port"),
+        ("web: {port: true}\n", "1:13: true is not a port"),
         ("web: {port: '80'}\n", "1:13: '80' is not a port"),
         ("web: {host: true}\n", "1:13: a text is needed here, and this is true or false to YAML"),
         ("web: {host: 1}\n", "1:13: a text is needed here, and this is a number to YAML"),
@@ -134,8 +134,8 @@ def test_every_setting_can_be_set_by_the_environment(tmp_path: Path) -> None:
     ("name", "value", "expected"),
     [
         ("MONITOR__FETCH__EVERY", "5", "5 is not a duration"),
-        ("MONITOR__FETCH__EVERY", "", "None is not a duration"),
-        ("MONITOR__FETCH__EVERY", "[", "this bracket is never closed"),
+        ("MONITOR__FETCH__EVERY", "", "nothing is not a duration"),
+        ("MONITOR__FETCH__EVERY", "[5m", "this bracket is never closed"),
         ("MONITOR__FETCH__EVRY", "5m", "there is no such setting; did you mean 'MONITOR__FETCH__EVERY'?"),
         ("MONITOR__WEB", "x", "there is no such setting"),
         ("MONITOR__SLACK__BOT_TOKEN", "canary", "a secret is no setting; put the bot token in"),
@@ -184,7 +184,7 @@ def test_an_unusable_token_is_a_problem_that_does_not_show_it(
         environ["SLACK_BOT_TOKEN_FILE"] = str(path)
     with pytest.raises(ConfigurationError) as caught:
         slack_bot_token(environ)
-    assert str(caught.value).startswith(f"environment:1:1: {expected}".replace("{path}", str(path))[:60])
+    assert str(caught.value).startswith(f"environment:1:1: {expected}".replace("{path}", str(path)))
     assert "canary" not in repr(caught.value)
 
 

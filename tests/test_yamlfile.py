@@ -179,7 +179,9 @@ def test_a_token_in_a_comment_a_key_or_broken_yaml_is_refused_too() -> None:
     assert "canary" not in repr(document)
 
 
-@pytest.mark.parametrize("text", ["a: an xoxb- token", "a: https://slack.com/api/", "a: boxer-shorts", "a: xoxb-…"])
+@pytest.mark.parametrize(
+    "text", ["a: an xoxb- token", "a: https://slack.com/api/", "a: boxer-shorts", "a: xoxb-…"]
+)
 def test_talk_about_tokens_is_no_token(text: str) -> None:
     assert read(text).problems == ()
 

@@ -24,7 +24,7 @@ from monitor.errors import MonitorError
 from monitor.records import FeedSpec
 
 EVERY = timedelta(seconds=0.5)
-"""Captures are a second apart at least, so that each is due when its time comes."""
+"""A feed's captures are a second apart at least, so that each is due when its time comes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

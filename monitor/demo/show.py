@@ -165,12 +165,14 @@ async def _replay(
                 for capture in group:
                     server.show(capture)
                 if moment >= resume_at:
-                    await pipeline.database(
-                        pipeline.storage.polls.sync_feeds, [*server.specs.values()], moment
-                    )
+                    # Only who was captured at this moment is polled: each body is asked for once.
+                    specs = [server.specs[capture.feed] for capture in group]
+                    await pipeline.database(pipeline.storage.polls.sync_feeds, specs, moment)
                     await pipeline.one_pass()
                 show.counts["bodies"] += len(group)
                 progress.update(task, advance=len(group), description=f"{moment:%-d %b %Y %H:%M}")
+            everyone = list(server.specs.values())
+            await pipeline.database(pipeline.storage.polls.sync_feeds, everyone, clock.moment)
             progress.update(task, description="delivering")
             if not await pipeline.deliver.emptied(PATIENCE):
                 show.console.print("[red]not every message could be delivered[/red]")
@@ -201,7 +203,7 @@ async def _deliver_meanwhile(pipeline: Pipeline) -> None:
 async def _tell_summary(pipeline: Pipeline, slack: SlackStandIn, show: Show) -> None:
     stored = await pipeline.database(pipeline.storage.ledger.counts)
     for line in (*show.summary(), *_stored_lines(stored)):
-        show.console.print(line, markup=False)
+        show.console.print(line, markup=False, soft_wrap=True)
     for channel in slack.channels():
         messages = slack.messages(channel)
         show.console.print(f"\n#{channel}: {len(messages)} messages", markup=False)

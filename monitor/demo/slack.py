@@ -111,6 +111,10 @@ class SlackStandIn:
         """Everything in a channel, replies and tombstones included, in the order it was posted."""
         return list(self._named(channel).messages.values())
 
+    def channels(self) -> list[str]:
+        """The names of all channels, in the order they were made."""
+        return [channel.name for channel in self._workspace.channels.values()]
+
     def channel_id(self, channel: str) -> str:
         """The id of a channel given by name; LookupError when there is none."""
         return self._named(channel).id
@@ -136,6 +140,7 @@ class SlackStandIn:
         seconds: float = 1.0,
         retry_after: int = 1,
         error: str = "fatal_error",
+        content_type: str = "text/html",
     ) -> None:
         """Ask for trouble; see ``Fault`` and ``Kind`` for what there is. ValueError for what there is not."""
         self._put(
@@ -148,6 +153,7 @@ class SlackStandIn:
                 seconds=seconds,
                 retry_after=retry_after,
                 error=error,
+                content_type=content_type,
             )
         )
 
@@ -209,9 +215,9 @@ class SlackStandIn:
             case "drop_before" | "down":
                 return _hang_up(request)
             case "error_500_before":
-                return self._server_error()
+                return self._page_of_error(500)
             case "garbage":
-                return web.Response(text="<html><body>Bad Gateway</body></html>", content_type="text/html")
+                return self._page_of_error(200, fault.content_type)
             case "rate_limit":
                 return self._rate_limited(fault.retry_after)
             case "error":
@@ -225,7 +231,7 @@ class SlackStandIn:
             case "drop_after":
                 return _hang_up(request)
             case "error_500_after":
-                return self._server_error()
+                return self._page_of_error(500)
             case "internal_error_after":
                 return self._refusal(SlackError("internal_error"))
             case _:
@@ -246,8 +252,9 @@ class SlackStandIn:
         response.headers["Retry-After"] = str(retry_after)
         return response
 
-    def _server_error(self) -> web.Response:
-        return web.Response(status=500, text="Internal Server Error", headers=self._headers())
+    def _page_of_error(self, status: int, content_type: str = "text/html") -> web.Response:
+        body = "<html><body>Something went wrong</body></html>"
+        return web.Response(text=body, status=status, content_type=content_type, headers=self._headers())
 
     def _json(self, members: Mapping[str, Any], *, status: int = 200) -> web.Response:
         return web.json_response(members, status=status, headers=self._headers())

@@ -14,7 +14,7 @@ Kind = Literal[
     "error_500_after",  # stored, and then HTTP 500
     "internal_error_after",  # stored, and then ok:false internal_error
     "slow",  # works `seconds` late, even for a client that gave up meanwhile
-    "garbage",  # HTTP 200 with a body that is not JSON, and nothing was stored
+    "garbage",  # HTTP 200 with a body that is not JSON, called `content_type`; nothing was stored
     "rate_limit",  # HTTP 429 with `retry_after` seconds
     "error",  # ok:false with the name in `error`
     "down",  # every method's connection closes without an answer, until cleared
@@ -41,6 +41,7 @@ class Fault:
     seconds: float = 1.0
     retry_after: int = 1
     error: str = "fatal_error"
+    content_type: str = "text/html"
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):

@@ -42,7 +42,7 @@ _GLYPHS = {
 }
 _ATOM = "\ufffc"
 
-_CONTROL = r"<(?P<control>[^<>\n]+)>"
+_CONTROL = r"<(?P<control>(?:[@#!]|[A-Za-z][A-Za-z0-9+.-]*:)[^<>\n]*)>"
 _ADDRESS = (
     r"(?P<url>https?://(?:(?!&[lg]t;)[^\s<>|])+)"
     r"|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
@@ -131,8 +131,6 @@ def _atoms(source: str, finder: re.Pattern[str]) -> tuple[str, dict[int, Span]]:
     position = 0
     for match in finder.finditer(source):
         span, end = _atom(match)
-        if span is None:
-            continue
         text += _unescaped(source[position : match.start()])
         atoms[len(text)] = span
         text += _ATOM
@@ -140,27 +138,28 @@ def _atoms(source: str, finder: re.Pattern[str]) -> tuple[str, dict[int, Span]]:
     return text + _unescaped(source[position:]), atoms
 
 
-def _atom(match: re.Match[str]) -> tuple[Span | None, int]:
+def _atom(match: re.Match[str]) -> tuple[Span, int]:
+    """A link or a mention, and where the text goes on behind it."""
     found = match.group()
     match match.lastgroup:
         case "control":
             return _control(match["control"]), match.end()
         case "name":
-            name = found[1:].rstrip(".-")
-            kind: Literal["broadcast", "user", "channel"] = "user" if found[0] == "@" else "channel"
-            if kind == "user" and name in _BROADCASTS:
-                kind = "broadcast"
-            return Span(
-                text=found[0] + name, mention=Mention(kind=kind, target=name)
-            ), match.start() + 1 + len(name)
+            bare = found.rstrip(".-")
+            return Span(text=bare, mention=_name(bare)), match.start() + len(bare)
         case _:
             bare = found.rstrip(".,;:!?)'\"*_~`")
             scheme = {"email": "mailto:", "domain": "http://"}.get(match.lastgroup or "", "")
             return Span(text=_unescaped(bare), url=scheme + _unescaped(bare)), match.start() + len(bare)
 
 
-def _control(inner: str) -> Span | None:
-    """What stands between < and >; None when Slack would show it as it is."""
+def _name(name: str) -> Mention:
+    if name.startswith("#"):
+        return Mention(kind="channel", target=name[1:])
+    return Mention(kind="broadcast" if name[1:] in _BROADCASTS else "user", target=name[1:])
+
+
+def _control(inner: str) -> Span:
     target, _, label = _unescaped(inner).partition("|")
     if target.startswith("@"):
         return Span(text=target, mention=Mention(kind="user", target=target[1:]))
@@ -168,9 +167,7 @@ def _control(inner: str) -> Span | None:
         return Span(text="#" + (label or target[1:]), mention=Mention(kind="channel", target=target[1:]))
     if target.startswith("!"):
         return _special(target[1:], label)
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", target):
-        return Span(text=label or target, url=target)
-    return None
+    return Span(text=label or target, url=target)
 
 
 def _special(command: str, label: str) -> Span:

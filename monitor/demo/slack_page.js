@@ -103,6 +103,7 @@ function drawChannelButton(channel) {
   }
   button.addEventListener("click", () => {
     current = channel.id;
+    history.replaceState(null, "", `#${encodeURIComponent(channel.name)}`);
     draw(true);
   });
   return make("li", "", button);
@@ -116,7 +117,9 @@ function note(channel) {
 }
 
 function draw(toTheEnd) {
-  const channel = channels.find((candidate) => candidate.id === current) || channels[0];
+  const wanted = decodeURIComponent(location.hash.slice(1));
+  const channel = channels.find((candidate) => candidate.id === current)
+    || channels.find((candidate) => candidate.name === wanted) || channels[0];
   if (!channel) return;
   current = channel.id;
   if (channel.messages.length) seen.set(current, channel.messages[channel.messages.length - 1].ts);

@@ -103,7 +103,9 @@ class HttpSource:
         url, seen = feed.spec.url, set[str]()
         while True:
             if urlsplit(url).scheme not in ("http", "https"):
-                return FetchFailed(kind="address", message=f"{url} is not a web address (http or https).")
+                return FetchFailed(
+                    kind="address", message="The address is not a web address (http or https)."
+                )
             seen.add(url)
             async with self._session.get(url, headers=_conditions(feed), allow_redirects=False) as response:
                 location = response.headers.get("Location")
@@ -205,7 +207,7 @@ def _broken(error: Exception, host: str) -> FetchFailed:
         case aiohttp.ClientConnectorError():
             message = f"No connection to {host}: {error.strerror or error.os_error}."
             return FetchFailed(kind="connect", message=message)
-        case aiohttp.InvalidURL():
+        case ValueError():
             return FetchFailed(kind="address", message="The address is not a valid web address.")
         case aiohttp.ClientResponseError():
             return FetchFailed(kind="http", message=f"{host} does not answer in valid HTTP: {error.message}.")

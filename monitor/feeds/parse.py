@@ -163,21 +163,15 @@ def _published(entry: Mapping[str, Any]) -> datetime | None:
     for field in ("published", "updated", "created"):
         # dict.get, for feedparser's own get() reads one date for another, with a warning.
         moment = dict.get(entry, f"{field}_parsed")  # type: ignore[call-overload]
-        with suppress(ValueError, OverflowError, TypeError):
+        written = dict.get(entry, field)  # type: ignore[call-overload]
+        with suppress(ValueError, OverflowError):
             if moment:
                 year, month, day, hour, minute, second = moment[:6]
-                return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
-            if written := dict.get(entry, field):  # type: ignore[call-overload]
-                return _utc(written)
+                return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+            if written:  # feedparser gives up on some dates that mail programs read
+                sent = email.utils.parsedate_to_datetime(written)
+                return (sent if sent.tzinfo else sent.replace(tzinfo=UTC)).astimezone(UTC)
     return None
-
-
-def _utc(written: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(written)
-    except ValueError:
-        moment = email.utils.parsedate_to_datetime(written)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 # --- the worker process ----------------------------------------------------------------------------

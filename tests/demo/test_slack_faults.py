@@ -20,7 +20,7 @@ FAULTS: list[tuple[Kind, bool, str]] = [
     ("error_500_before", False, "500"),
     ("error_500_after", True, "500"),
     ("internal_error_after", True, "internal_error"),
-    ("garbage", False, "not JSON"),
+    ("garbage", False, "None"),
     ("rate_limit", False, "429"),
     ("error", False, "fatal_error"),
     ("down", False, "dropped"),
@@ -36,9 +36,7 @@ async def outcome(slack: AsyncWebClient, channel: str = CHANNEL) -> str:
         return "dropped"
     except SlackApiError as error:
         status = error.response.status_code
-        if "non-JSON" in str(error):
-            return "500" if status == 500 else "not JSON"
-        return "429" if status == 429 else str(error.response["error"])
+        return str(error.response["error"] if status == 200 else status)
     return "ok"
 
 
@@ -52,6 +50,18 @@ async def test_a_fault_shows_and_stores_what_it_says(
     standin.recover()
     assert await outcome(slack) == "ok"
     assert len(standin.messages(CHANNEL)) == stored + 1
+
+
+@pytest.mark.parametrize(
+    ("content_type", "raised"), [("application/json", SlackApiError), ("text/plain", AttributeError)]
+)
+async def test_garbage_under_other_names(
+    slack: AsyncWebClient, standin: SlackStandIn, content_type: str, raised: type[Exception]
+) -> None:
+    standin.fail("garbage", content_type=content_type)
+    with pytest.raises(raised):
+        await slack.chat_postMessage(channel=CHANNEL, text="a")
+    assert standin.messages(CHANNEL) == []
 
 
 async def test_the_default_retry_posts_twice_and_no_retry_once(

@@ -17,17 +17,23 @@ CHANNEL = "news-alerts"
 
 async def test_control_from_another_process(slack: AsyncWebClient, standin: SlackStandIn) -> None:
     async with aiohttp.ClientSession(base_url=standin.url) as session:
+
+        async def put(fault: dict[str, Any]) -> int:
+            async with session.post("/control/faults", json=fault) as response:
+                return response.status
+
         for bad in ({"kind": "earthquake"}, {"sort": "down"}, {"kind": "kicked", "channel": "nowhere"}):
-            assert (await session.post("/control/faults", json=bad)).status == 400
-        await session.post("/control/faults", json={"kind": "drop_after"})
-        await session.post("/control/faults", json={"kind": "archived", "channel": "isis-watch"})
+            assert await put(bad) == 400
+        assert await put({"kind": "drop_after"}) == 200
+        assert await put({"kind": "archived", "channel": "isis-watch"}) == 200
         with pytest.raises(aiohttp.ServerDisconnectedError):
             await slack.chat_postMessage(channel=CHANNEL, text="a")
-        await session.post("/control/faults", json={"kind": "down"})
+        assert await put({"kind": "down"}) == 200
         with pytest.raises(aiohttp.ServerDisconnectedError):
             await slack.chat_postMessage(channel=CHANNEL, text="a")
         state = await (await session.get("/control/state")).json()
-        await session.delete("/control/faults")
+        async with session.delete("/control/faults") as response:
+            assert response.status == 200
         await slack.chat_postMessage(channel=CHANNEL, text="b")
         recovered = await (await session.get("/control/state")).json()
     assert state["requests"] == {"chat.postMessage": 2}
@@ -80,8 +86,8 @@ async def test_on_its_own_until_told_to_stop() -> None:
     try:
         slack = AsyncWebClient(token="any", base_url=line[-1], retry_handlers=[])
         await slack.chat_postMessage(channel="two", text="a")
-        async with aiohttp.ClientSession() as session:
-            assert (await session.get(line[-3])).status == 200
+        async with aiohttp.ClientSession() as session, session.get(line[-3]) as response:
+            assert response.status == 200
     finally:
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0

@@ -116,13 +116,14 @@ def test_paragraphs_of_mrkdwn() -> None:
         ("(https://a.example/?a&amp;b&gt;", [("https://a.example/?a&b",) * 2]),
         ("at evil.example/x now", [("http://evil.example/x", "evil.example/x")]),
         ("mail me@x.example", [("mailto:me@x.example", "me@x.example")]),
+        ("<see https://a.example/>", [("https://a.example/",) * 2]),
         ("&lt;https://a.example|read&gt;", [("https://a.example",) * 2]),
         ("version 3.14 at 10:30", []),
     ],
 )
 def test_links_in_mrkdwn(text: str, links: list[tuple[str, str]]) -> None:
     assert [(link.url, link.label) for link in show(text).links] == links
-    explicit = links if text.startswith("<") else []
+    explicit = links if text.startswith(("<https", "<java")) else []
     assert [(link.url, link.label) for link in show(text, parse="none").links] == explicit
     assert [(link.url, link.label) for link in show("", mrkdwn(text, verbatim=True)).links] == explicit
 

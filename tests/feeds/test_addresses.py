@@ -59,8 +59,8 @@ def test_nothing_opens_the_metadata_addresses(address: str) -> None:
 @given(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)))
 def test_whatever_python_knows_as_not_global_is_refused(address: IPv4Address | IPv6Address) -> None:
     if not address.is_global or address.is_multicast or address.is_private:
-        assert (
-            why_refused(address, ()) is not None or (isinstance(address, IPv6Address) and address.ipv4_mapped)
+        assert why_refused(address, ()) is not None or (
+            isinstance(address, IPv6Address) and address.ipv4_mapped
         )
 
 

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -119,8 +120,8 @@ def test_a_base_inside_the_document_counts() -> None:
     ("written", "expected"),
     [
         ("2026-11-21T10:00:00-05:00", datetime(2026, 11, 21, 15, tzinfo=UTC)),
-        ("Sat, 31 Dec 2016 23:59:60 GMT", datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)),
-        ("20261121T100000+01:00", datetime(2026, 11, 21, 9, tzinfo=UTC)),
+        ("Nov 21, 2026 10:00:00", datetime(2026, 11, 21, 10, tzinfo=UTC)),
+        ("Saturday, 21-Nov-26 10:00:00 +0100", datetime(2026, 11, 21, 9, tzinfo=UTC)),
         ("Sat, 21 Nov 99999 10:00:00 GMT", None),
         ("yesterday", None),
         ("", None),
@@ -166,6 +167,11 @@ def test_what_is_no_feed(body: bytes, kind: str, hint: str) -> None:
     assert hint in failed.message
 
 
-def test_entities_open_no_files() -> None:
-    body = '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/hostname">]><rss version="2.0"><channel><item><title>a&e;b</title></item></channel></rss>'
-    assert read(body).items[0].title in ("ab", "a&e;b")
+def test_entities_open_no_files(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2")
+    doctype = f'<!DOCTYPE rss [<!ENTITY e SYSTEM "{secret.as_uri()}">]>'
+    item = "<item><title>a&e;b</title></item>"
+    assert (
+        "hunter2" not in read(f'{doctype}<rss version="2.0"><channel>{item}</channel></rss>').items[0].title
+    )
