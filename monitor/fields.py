@@ -241,7 +241,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     # Comparing long texts takes time with the square of their length, and no known word is long.
     if close := get_close_matches(word[:80], candidates, n=1):
         return f"did you mean {quoted(close[0])}?"
-    shown = ", ".join(candidates[:12])
+    shown = ", ".join(quoted(candidate) for candidate in candidates[:12])
     return f"known here: {shown}{', …' if len(candidates) > 12 else ''}"
 
 

@@ -51,7 +51,7 @@ def test_a_file_may_say_everything(tmp_path: Path) -> None:
         ("[a]\n", "1:1: a mapping is needed here"),
         ("storge: {}\n", "1:1: unknown key 'storge'; did you mean 'storage'?"),
         ("web:\n  prot: 1\n", "2:3: unknown key 'prot'; did you mean 'port'?"),
-        ("web:\n  zzz: 1\n", "2:3: unknown key 'zzz'; known here: host, port"),
+        ("web:\n  zzz: 1\n", "2:3: unknown key 'zzz'; known here: 'host', 'port'"),
         ("web: 8080\n", "1:6: a mapping is needed here"),
         ("web:\nfetch: {}\n", "1:4: a mapping is needed here"),
         ("web: {port: 65536}\n", "1:13: 65536 is not a port"),

@@ -66,7 +66,7 @@ def test_mistakes_in_a_file(tmp_path: Path, text: str, expected: str) -> None:
         ),
         (
             "feeds: [english, qqqq]",
-            "7:22: no feed has the tag or name 'qqqq'; known here: One, english, middle-east",
+            "7:22: no feed has the tag or name 'qqqq'; known here: 'One', 'english', 'middle-east'",
         ),
         (
             "sensitivity: srtict",

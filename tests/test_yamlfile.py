@@ -59,9 +59,10 @@ def test_every_key_and_value_has_its_place() -> None:
 
 
 def test_a_byte_order_mark_moves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "f.yaml").write_bytes(b"\xef\xbb\xbfa: 1\n")
+    (tmp_path / "f.yaml").write_bytes(b"\xef\xbb\xbfa: 1 # xoxb-canary\n")
     document = read_yaml(tmp_path / "f.yaml")
     assert (document.content, document.keys[("a",)]) == ({"a": 1}, (1, 1))
+    assert only_problem(document).startswith(f"{tmp_path}/f.yaml:1:8: a Slack token")
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,9 @@ from rich.progress import (
 )
 
 from monitor.alert import AlertReport
-from monitor.app import Pipeline, Report, open_pipeline
+from monitor.app import Pipeline, Report, Tempo, open_pipeline
 from monitor.configuration import Configuration
-from monitor.deliver import DeliverReport
+from monitor.deliver import PACE, DeliverReport
 from monitor.demo.replay import Capture, FeedServer, by_time, read_index, unpacked
 from monitor.demo.slack import SlackStandIn
 from monitor.errors import MonitorError
@@ -72,12 +72,18 @@ async def demo(
         storage = stack.enter_context(_database(database))
         server = FeedServer(folder)
         await stack.enter_async_context(server.running())
-        slack = await stack.enter_async_context(_slack(port))
+        slack = await stack.enter_async_context(_slack(port, hurried=speed > 1))
         console.print(f"Slack stand-in: [link={slack.url}]{slack.url}[/link] (nothing leaves this machine)")
         notifier = await stack.enter_async_context(open_slack(slack.api_url, TOKEN))
         clock = ReplayClock(captures[0].captured_at)
         pipeline = await stack.enter_async_context(
-            open_pipeline(_replayed(config, captures, storage), notifier, now=clock, on_report=show.note)
+            open_pipeline(
+                _replayed(config, captures, storage),
+                notifier,
+                now=clock,
+                on_report=show.note,
+                tempo=Tempo(pace=PACE / max(speed, 1.0)),
+            )
         )
         await _replay(pipeline, server, clock, captures, speed, show)
         await _tell_summary(pipeline, slack, show)
@@ -240,8 +246,9 @@ def _database(file: Path | None) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def _slack(port: int) -> AsyncIterator[SlackStandIn]:
-    slack = SlackStandIn(channels=(), create_channels=True)
+async def _slack(port: int, *, hurried: bool) -> AsyncIterator[SlackStandIn]:
+    # Months of messages in minutes cannot keep to one a second: compressed time has no rate limit.
+    slack = SlackStandIn(channels=(), create_channels=True, burst=None if hurried else 3)
     try:
         await slack.start("127.0.0.1", port)
     except OSError:

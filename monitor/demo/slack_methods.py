@@ -241,7 +241,7 @@ class WebApi:
         if channel.is_archived:
             raise SlackError("is_archived")
         already = {"warning": "already_in_channel"} if channel.is_member else {}
-        channel.is_member = True
+        self._workspace.join(channel)
         return {"channel": _channel_json(channel), **already}
 
     def _conversations_history(self, args: Arguments, now: float) -> dict[str, Any]:

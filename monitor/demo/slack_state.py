@@ -169,6 +169,11 @@ class Workspace:
         except KeyError:
             raise SlackError("channel_not_found") from None
 
+    def join(self, channel: Channel) -> None:
+        """Make the bot a member of the channel."""
+        channel.is_member = True
+        self.version += 1
+
     def post(
         self,
         channel: Channel,

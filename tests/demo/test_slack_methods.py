@@ -287,7 +287,8 @@ async def test_membership(slack: AsyncWebClient, standin: SlackStandIn) -> None:
     assert (await refusal(post))["error"] == "not_in_channel"
     assert (await refusal(slack.conversations_history(channel=channel)))["error"] == "not_in_channel"
     await slack.chat_postMessage(channel="isis-watch", text="another channel")
-    await slack.conversations_join(channel=channel)
+    assert (await slack.conversations_join(channel=channel)).get("warning") is None
+    assert (await slack.conversations_join(channel=channel))["warning"] == "already_in_channel"
     await slack.chat_postMessage(channel=CHANNEL, text="b")
     standin.fail("archived", channel=CHANNEL)
     post = slack.chat_postMessage(channel=CHANNEL, text="c")

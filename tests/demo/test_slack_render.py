@@ -81,7 +81,7 @@ def test_names_are_looked_for_only_where_slack_is_asked_to() -> None:
         ("_i_ and ~s~", [("i", ("italic",)), ("s", ("strike",))], "i and s"),
         ("*b _bi_*", [("b ", ("bold",)), ("bi", ("bold", "italic"))], "b bi"),
         ("`*code*`", [("*code*", ("code",))], "*code*"),
-        ("2*3*4, snake_case_name", [], "2*3*4, snake_case_name"),
+        ("2*3* 4, snake_case_ name", [], "2*3* 4, snake_case_ name"),
         ("* not bold *", [], "* not bold *"),
         ("*over\nlines*", [], "*over\nlines*"),
         ("a\n*b*\nc", [("b", ("bold",))], "a\nb\nc"),

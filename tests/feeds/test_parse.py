@@ -134,6 +134,8 @@ def test_dates(written: str, expected: datetime | None) -> None:
 def test_utf8_bytes_are_utf8_whatever_the_server_says() -> None:
     body = '<rss version="2.0"><channel><item><title>“Größe” موصل</title></item></channel></rss>'
     assert read(body, charset="iso-8859-1").items[0].title == "“Größe” موصل"
+    price = body.replace("“Größe” موصل", "€5 für Groß’")
+    assert read(price, charset="windows-1252").items[0].title == "€5 für Groß’"
     assert read(body.encode("utf-16"), charset=None).items[0].title == "“Größe” موصل"
     greek = body.replace("“Größe” موصل", "Αθήνα").encode("iso-8859-7")
     assert read(greek, charset="iso-8859-7").items[0].title == "Αθήνα"

@@ -1,0 +1,1 @@
+"""The schema, step by step; ``storage.engine`` runs the steps at start."""
