@@ -20,9 +20,6 @@ import numpy as np
 from monitor.records import Evidence, Item, Score, Topic
 from monitor.vectors import Vectors
 
-SENSITIVITIES = {"strict": 75.0, "balanced": 50.0, "broad": 25.0}
-"""The score from which an item matches, by the watchlist's word for it."""
-
 _MIDDLE = 0.44
 _STEEPNESS = 25.0
 _LONGEST_TEXT = 2000

@@ -20,10 +20,12 @@ from monitor.fields import (
     validate,
 )
 from monitor.records import Problem, Topic
-from monitor.relevance import SENSITIVITIES
 from monitor.yamlfile import Document, Trail, quoted, read_yaml
 
 __all__ = ["Watchlists", "read_watchlists"]
+
+SENSITIVITIES = {"strict": 75.0, "balanced": 50.0, "broad": 25.0}
+"""The score from which an item matches, by the watchlist's word for it."""
 
 
 def _cut(value: object) -> float:
