@@ -17,8 +17,8 @@ def next_poll(feed: Feed, outcome: FetchOutcome, now: datetime, chance: float) -
     """
     wait = feed.spec.every
     if isinstance(outcome, FetchFailed):
-        # The exponent is capped: 2 ** 30 times the shortest interval is past a day already.
-        wait = min(wait * 2 ** min(feed.failures, 30), max(LONGEST_BACK_OFF, wait))
+        # The exponent is capped: 2 ** 17 times the shortest interval, a second, is past a day already.
+        wait = min(wait * 2 ** min(feed.failures, 17), max(LONGEST_BACK_OFF, wait))
         if outcome.retry_after is not None:
             wait = max(wait, min(outcome.retry_after, LONGEST_BACK_OFF))
     return now + wait * (1 + JITTER * (2 * chance - 1))

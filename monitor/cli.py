@@ -4,14 +4,13 @@ Exit codes: 0 fine, 1 the thing asked for failed, 2 bad usage or configuration. 
 imported inside the commands that need them, so that ``check`` and ``--help`` answer at once.
 """
 
-import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -36,6 +35,7 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 CONFIG = Path("config")
+T = TypeVar("T")
 
 
 def main() -> None:
@@ -72,7 +72,7 @@ def run(config: ConfigOption = CONFIG, verbose: VerboseOption = False) -> None:
         _log(verbose)
         from monitor import app as service
 
-        asyncio.run(service.run(loaded, os.environ))
+        _run(service.run(loaded, os.environ))
 
 
 @app.command()
@@ -83,7 +83,7 @@ def once(config: ConfigOption = CONFIG, verbose: VerboseOption = False) -> None:
         _log(verbose)
         from monitor import app as service
 
-        if not asyncio.run(service.once(loaded, os.environ)):
+        if not _run(service.once(loaded, os.environ)):
             raise MonitorError("not every message arrived; the rest stays in the outbox for the next run")
 
 
@@ -114,7 +114,7 @@ def demo(
         _log(verbose, level="ERROR")  # what goes wrong is part of the show
         watched = config if config.exists() or config != CONFIG else show.shipped_config()
         loaded = _load(watched)
-        asyncio.run(
+        _run(
             show.demo(
                 loaded,
                 bodies=bodies,
@@ -162,6 +162,12 @@ def _load(config: Path) -> Configuration:
     for warning in loaded.warnings:
         typer.echo(str(warning), err=True)
     return loaded
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    import asyncio
+
+    return asyncio.run(coroutine)
 
 
 def _log(verbose: bool, level: str = "INFO") -> None:

@@ -64,6 +64,7 @@ class Deliver:
         self._lanes: dict[str, asyncio.Task[None]] = {}
         self._free_at: dict[str, float] = {}
         self._refusals: Counter[str] = Counter()
+        self._waited_for: set[str] = set()
         self._stopping = False
 
     async def work(self) -> None:
@@ -108,6 +109,11 @@ class Deliver:
         if open_delivery is None:
             return False
         delivery, state = open_delivery
+        if state != "pending" and delivery.id not in self._waited_for:
+            # The request may still be on its way, even that of a process that has died since.
+            self._waited_for.add(delivery.id)
+            self._hold(channel, self._settle)
+            return False
         if state == "pending":
             await self._wait_for_pace(channel)
             if self._stopping:
@@ -117,6 +123,8 @@ class Deliver:
             self._free_at[channel] = asyncio.get_running_loop().time() + self._pace
         else:
             outcome = await self._notifier.look_up(delivery)
+            if not isinstance(outcome, InDoubt):
+                self._waited_for.discard(delivery.id)
         goes_on = await self._record(delivery, outcome, looked=state != "pending")
         self._on_report(DeliverReport(delivery=delivery, outcome=outcome))
         return goes_on
@@ -151,8 +159,9 @@ class Deliver:
             case InDoubt(reason=reason):
                 await self._database(self._store.record_state, delivery.id, "in_doubt", reason)
                 logger.warning("in_doubt", extra=extra | {"reason": reason})
-                self._hold(channel, max(self._settle, self._back_off(channel)))
-                return False
+                if looked:
+                    self._hold(channel, self._back_off(channel))
+                return not looked
 
     def _back_off(self, channel: str) -> float:
         self._refusals[channel] += 1

@@ -47,6 +47,16 @@ def configure(level: str = "INFO", *, stream: TextIO = sys.stderr) -> None:
 
 
 def _redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for key, value in event.items():
-        event[key] = redacted(value) if isinstance(value, str) else value
-    return event
+    return {key: _without_secrets(value) for key, value in event.items()}
+
+
+def _without_secrets(value: Any) -> Any:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case dict():
+            return {key: _without_secrets(inner) for key, inner in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_without_secrets(inner) for inner in value]
+        case _:
+            return redacted(str(value))

@@ -68,7 +68,7 @@ def verify(weights: Path, sha256: str) -> None:
 
 
 def _cpu_has_bf16() -> bool:
-    """Twice as fast where the processor has it, at cosines of 0.9999 with full precision; slower elsewhere."""
+    """Twice as fast where the processor has it, at a cosine of 0.9999 with full precision."""
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 

@@ -1,0 +1,185 @@
+"""Nouns with everything filled in, for tests that care about one field of them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from monitor.identity import canonical_url
+from monitor.records import (
+    Delivery,
+    Evidence,
+    Feed,
+    FeedSpec,
+    Fetched,
+    Item,
+    KeyedItem,
+    Message,
+    NewDelivery,
+    ParsedItem,
+    Score,
+    Topic,
+    Verdict,
+)
+from monitor.storage import Storage, open_storage
+from monitor.stories import headline_key
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+ALERT = Verdict(decision="alert", reason="new")
+
+
+def spec(**changes: Any) -> FeedSpec:
+    plain = FeedSpec(
+        url="https://wire.example/rss",
+        name="Wire",
+        tags=frozenset({"world"}),
+        every=timedelta(minutes=10),
+        alert_backlog=timedelta(0),
+    )
+    return replace(plain, **changes)
+
+
+def feed(**changes: Any) -> Feed:
+    asked = {name: changes.pop(name) for name in ("every", "alert_backlog", "url", "name") if name in changes}
+    return replace(Feed(id=1, spec=spec(**asked), next_poll_at=NOW), **changes)
+
+
+def parsed(n: int = 1, **changes: Any) -> ParsedItem:
+    plain = ParsedItem(
+        guid=f"guid-{n}",
+        url=f"https://wire.example/{n}",
+        title=f"Report number {n} of the patrol",
+        summary="Soldiers found a hidden camp.",
+        published=NOW - HOUR,
+    )
+    return replace(plain, **changes)
+
+
+def keyed(n: int = 1, **changes: Any) -> KeyedItem:
+    item = parsed(n, **changes)
+    return KeyedItem(
+        item=item,
+        key=f"key-{n}",
+        canonical_url=canonical_url(item.url) if item.url else None,
+        headline_key=headline_key(item.title),
+    )
+
+
+def fetched(*items: ParsedItem, **changes: Any) -> Fetched:
+    plain = Fetched(items=items, format="rss20", etag=None, last_modified=None, body_hash="0" * 64)
+    return replace(plain, **changes)
+
+
+def item(**changes: Any) -> Item:
+    plain = Item(
+        id=1,
+        feed_id=1,
+        feed_url="https://wire.example/rss",
+        feed_name="Wire",
+        feed_tags=frozenset({"world"}),
+        key="key-1",
+        guid="guid-1",
+        url="https://wire.example/1",
+        canonical_url="https://wire.example/1",
+        headline_key=None,
+        title="Report number 1 of the patrol",
+        summary="Soldiers found a hidden camp.",
+        author=None,
+        published=NOW - HOUR,
+        first_seen=NOW,
+        backlog=False,
+        alert_backlog=timedelta(0),
+    )
+    return replace(plain, **changes)
+
+
+def topic(**changes: Any) -> Topic:
+    plain = Topic(
+        id="patrols",
+        name="Patrols",
+        watchlist="Desk",
+        about=("Soldiers on patrol find a hidden camp",),
+        cut=50.0,
+        channel="#news-alerts",
+    )
+    return replace(plain, **changes)
+
+
+def score(item_id: int = 1, **changes: Any) -> Score:
+    evidence = Evidence(sentence="Soldiers on patrol find a hidden camp", text="Report", parts={})
+    plain = Score(item_id=item_id, topic_id="patrols", score=80.0, matched=True, evidence=evidence)
+    return replace(plain, **changes)
+
+
+def message(**changes: Any) -> Message:
+    plain = Message(
+        topic_name="Patrols",
+        watchlist="Desk",
+        title="Report number 1 of the patrol",
+        url="https://wire.example/1",
+        source="Wire",
+        published=NOW - HOUR,
+        first_seen=NOW,
+        score=80.0,
+        cut=50.0,
+        summary="Soldiers found a hidden camp.",
+        sentence="Soldiers on patrol find a hidden camp",
+    )
+    return replace(plain, **changes)
+
+
+def delivery(**changes: Any) -> Delivery:
+    plain = Delivery(
+        id="d1",
+        topic_id="patrols",
+        item_id=1,
+        channel="#news-alerts",
+        message=message(),
+        attempt=1,
+        first_try_at=NOW,
+    )
+    return replace(plain, **changes)
+
+
+def new_delivery(n: int = 1, channel: str = "#news-alerts") -> NewDelivery:
+    return NewDelivery(id=f"d{n}", channel=channel, message=message(title=f"Report number {n} of the patrol"))
+
+
+@contextmanager
+def opened(path: Path, *, read_only: bool = False) -> Iterator[Storage]:
+    """The database at ``path``, closed again at the end."""
+    storage = open_storage(f"sqlite:///{path}", read_only=read_only)
+    try:
+        yield storage
+    finally:
+        storage.close()
+
+
+def stored_items(storage: Storage, *shown: KeyedItem, **of_feed: Any) -> list[Item]:
+    """Bring items into the database as a second poll of a feed would, and return those that wait."""
+    feeds = {known.spec.url: known.spec for known in storage.ledger.feeds()}
+    asked = spec(**of_feed)
+    storage.polls.sync_feeds([*(feeds | {asked.url: asked}).values()], NOW)
+    known = next(known for known in storage.ledger.feeds() if known.spec.url == asked.url)
+    if known.first_polled_at is None:
+        storage.polls.record_poll(known, fetched(), [], NOW, NOW + HOUR)
+        known = replace(known, first_polled_at=NOW)
+    storage.polls.record_poll(known, fetched(), shown, NOW, NOW + HOUR)
+    return storage.scores.unscored(10_000)
+
+
+def stored_matches(storage: Storage, count: int, topic_id: str = "patrols") -> None:
+    """Leave ``count`` matches of one topic waiting for a decision."""
+    items = stored_items(storage, *(keyed(n) for n in range(count, 0, -1)))
+    scores = [score(known.id, topic_id=topic_id) for known in items]
+    storage.scores.record_scores([known.id for known in items], scores, NOW)
+
+
+def stored_deliveries(storage: Storage, *deliveries: NewDelivery) -> None:
+    """Leave these deliveries in the outbox, in this order, each of an item of its own."""
+    stored_matches(storage, len(deliveries))
+    for match, new in zip(storage.alerts.undecided(len(deliveries)), deliveries, strict=True):
+        storage.alerts.record_decision(match, ALERT, [new], NOW)
