@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from monitor.alert import Alert, AlertReport
 from monitor.configuration import Configuration
 from monitor.deliver import PACE, SETTLE, Deliver, DeliverReport
+from monitor.errors import MonitorError
 from monitor.feeds import FetchLimits, open_source
 from monitor.health import Health
 from monitor.notify import Notifier, open_console, open_slack
@@ -196,11 +197,17 @@ def open_notifier(config: Configuration, environ: Mapping[str, str]) -> Abstract
     return open_slack(config.settings.slack.api_url, token.get_secret_value())
 
 
-async def once(config: Configuration, environ: Mapping[str, str]) -> bool:
-    """Poll what is due, once, all the way to the channels; say whether every message arrived."""
+async def once(config: Configuration, environ: Mapping[str, str]) -> None:
+    """Poll what is due, once, all the way to the channels.
+
+    Raises MonitorError when every feed failed, or when not every message arrived.
+    """
     async with open_notifier(config, environ) as notifier, open_pipeline(config, notifier) as pipeline:
         await pipeline.one_pass()
-        return await pipeline.deliver.emptied(PATIENCE)
+        if not await pipeline.deliver.emptied(PATIENCE):
+            raise MonitorError("not every message arrived; the rest stays in the outbox for the next run")
+        if pipeline.health.last_poll_at and not pipeline.health.last_good_poll_at:
+            raise MonitorError("every feed failed; `monitor feeds list` tells why")
 
 
 async def run(config: Configuration, environ: Mapping[str, str]) -> None:

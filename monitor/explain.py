@@ -101,13 +101,17 @@ def feed_rows(config: Configuration) -> list[dict[str, Any]]:
 def print_feeds(rows: list[dict[str, Any]]) -> None:
     """Print feed rows as a table, troubled ones first."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("feed", "health", "last success", "tags", "trouble"):
+    for column in ("feed", "health", "last success"):
+        table.add_column(column, no_wrap=True)
+    for column in ("tags", "trouble"):
         table.add_column(column, overflow="fold")
     for row in sorted(rows, key=lambda row: (-row["failures"], row["name"])):
         success = (row["last_success_at"] or "")[:16].replace("T", " ")
         cells = (row["name"], row["health"], success, " ".join(row["tags"]), row["last_error"] or "")
         table.add_row(*cells)
-    Console(markup=False, highlight=False).print(table)
+    console = Console(markup=False, highlight=False)
+    # Into a file or a pipe there is no width to keep to.
+    console.print(table, width=None if console.is_terminal else 200)
 
 
 def _known_feeds(config: Configuration) -> dict[str, Feed]:

@@ -1,5 +1,6 @@
 """What more than one floor of tests stands on: a database file, its thread, and a Slack."""
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -19,8 +20,17 @@ def database_file(tmp_path: Path) -> Path:
     return tmp_path / "monitor.db"
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database; copying it is ten times faster than migrating another."""
+    path = tmp_path_factory.mktemp("migrated") / "monitor.db"
+    with opened(path):
+        return path
+
+
 @pytest.fixture
-def storage(database_file: Path) -> Iterator[Storage]:
+def storage(database_file: Path, migrated_file: Path) -> Iterator[Storage]:
+    shutil.copy(migrated_file, database_file)
     with opened(database_file) as storage:
         yield storage
 

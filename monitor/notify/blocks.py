@@ -12,32 +12,33 @@ from urllib.parse import urlsplit
 from monitor.records import Message
 
 MAX_TITLE = 300
-MAX_SUMMARY = 600
-MAX_TEXT = 3000
+MAX_TEXT = 600
 """Characters; Slack refuses long messages well below the limits it documents, so we stay far away."""
+MAX_URL = 3000
+MAX_HOST = 253
 
 Block = dict[str, Any]
 
 
 def slack_text(message: Message) -> str:
     """Return the notification text: one line, escaped so that Slack sees no control sequence in it."""
-    return escaped(_cut(f"{message.topic_name}: {_headline(message)}", MAX_TEXT))
+    return escaped(f"{_cut(message.topic_name, MAX_TITLE)}: {_headline(message)}")
 
 
 def slack_blocks(message: Message) -> list[Block]:
     """Return the message as Block Kit."""
     blocks = [_context(_heading(message)), _headline_block(message)]
     if message.summary:
-        blocks.append({"type": "section", "text": _plain(_cut(message.summary, MAX_SUMMARY))})
+        blocks.append({"type": "section", "text": _plain(message.summary)})
     blocks.append(_context(f"Why: close to “{_cut(message.sentence, MAX_TITLE)}”"))
-    blocks.append(_context(_cut(" · ".join(_known(message)), MAX_TITLE * 2)))
+    blocks.append(_context(" · ".join(_known(message))))
     return blocks
 
 
 def plain_lines(message: Message) -> list[str]:
     """Return the message as lines of plain text, for a terminal or a channel without any layout."""
     link = [message.url] if message.url else []
-    summary = [_cut(message.summary, MAX_SUMMARY)] if message.summary else []
+    summary = [_cut(message.summary, MAX_TEXT)] if message.summary else []
     why = f"Why: close to “{message.sentence}”"
     return [_heading(message), _headline(message), *link, *summary, why, " · ".join(_known(message))]
 
@@ -94,9 +95,16 @@ def _time(moment: datetime) -> str:
 
 
 def _host(url: str | None) -> str | None:
-    """The host as punycode: a look-alike of another script is seen for what it is."""
-    host = urlsplit(url).hostname if url else None
-    if not host:
+    """The host of a web address, None for what cannot be linked.
+
+    In punycode: a look-alike of another script is seen for what it is.
+    """
+    try:
+        parts = urlsplit(url or "")
+        host = parts.hostname or ""
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not 0 < len(host) <= MAX_HOST or len(url or "") > MAX_URL:
         return None
     try:
         return host.encode("idna").decode()
@@ -105,7 +113,7 @@ def _host(url: str | None) -> str | None:
 
 
 def _plain(text: str) -> Block:
-    return {"type": "plain_text", "text": text, "emoji": False}
+    return {"type": "plain_text", "text": _cut(text, MAX_TEXT), "emoji": False}
 
 
 def _context(text: str) -> Block:

@@ -16,8 +16,8 @@ class ConsoleNotifier:
         try:
             sys.stdout.write("\n".join(lines))
             sys.stdout.flush()
-        except OSError as error:
-            return NotPosted(reason=f"standard output: {error.strerror}")
+        except (OSError, ValueError) as error:  # ValueError: closed, or of an encoding without our letters
+            return NotPosted(reason=f"standard output: {error}")
         return Posted(receipt=Receipt(channel="console", ts=delivery.id))
 
     async def look_up(self, delivery: Delivery) -> PostOutcome:

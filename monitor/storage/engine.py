@@ -3,11 +3,13 @@
 import fcntl
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
 import alembic.command
 import alembic.config
+import alembic.util
 import pysqlite3
 import sqlalchemy as sa
 
@@ -25,7 +27,11 @@ PRAGMAS = (
     "PRAGMA busy_timeout = 10000",
     "PRAGMA journal_size_limit = 67108864",
 )
-READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA busy_timeout = 10000")
+READER_PRAGMAS = (
+    "PRAGMA query_only = ON",
+    "PRAGMA busy_timeout = 10000",
+    "PRAGMA table_list",  # reads the schema, and so finds out whether there is one
+)
 
 
 def sqlite_is_sound(version: tuple[int, int, int]) -> bool:
@@ -57,21 +63,19 @@ def open_engine(url: str, *, read_only: bool = False) -> tuple[sa.Engine, Callab
         if not path.exists():
             raise StorageError(f"{path}: there is no database yet; `monitor run` or `monitor once` makes it")
         engine = _sqlite_engine(path, read_only=True)
+        engine.connect().close()  # what is no database is refused here, not at the first question
         return engine, engine.dispose
-    lock = _lock(path)
-    engine = _sqlite_engine(path)
-    try:
-        migrate(engine)
-    except BaseException:
-        engine.dispose()
-        lock.close()
-        raise
-
-    def close() -> None:
-        engine.dispose()
-        lock.close()
-
-    return engine, close
+    with ExitStack() as opened:
+        opened.enter_context(_lock(path))
+        engine = _sqlite_engine(path)
+        opened.callback(engine.dispose)
+        try:
+            migrate(engine)
+        except alembic.util.CommandError as error:
+            raise StorageError(f"{path}: a newer monitor has used this database: {error}") from error
+        except sa.exc.DatabaseError as error:
+            raise StorageError(f"{path}: not a usable database: {error.orig}") from error
+        return engine, opened.pop_all().close
 
 
 def migrate(engine: sa.Engine) -> None:

@@ -1,0 +1,100 @@
+import pytest
+from builders import HOUR, NOW, new_delivery, stored_deliveries
+
+from monitor.records import Delivery, DeliveryState, Receipt
+from monitor.storage import Storage
+
+CHANNEL = "#news-alerts"
+RECEIPT = Receipt(channel="C1", ts="1763640000.000100")
+
+
+def first(storage: Storage, channel: str = CHANNEL) -> Delivery:
+    found = storage.deliveries.next_delivery(channel)
+    assert found is not None
+    return found[0]
+
+
+def state(storage: Storage, channel: str = CHANNEL) -> tuple[str, DeliveryState] | None:
+    found = storage.deliveries.next_delivery(channel)
+    return found and (found[0].id, found[1])
+
+
+def test_a_channel_gets_its_deliveries_in_the_order_of_the_decisions(storage: Storage) -> None:
+    stored_deliveries(
+        storage, new_delivery(1), new_delivery(2, "#isis-watch"), new_delivery(3), new_delivery(4)
+    )
+    assert storage.deliveries.open_channels() == ["#isis-watch", CHANNEL]
+    seen = []
+    while waiting := storage.deliveries.next_delivery(CHANNEL):
+        seen.append(waiting[0].id)
+        storage.deliveries.record_receipt(waiting[0].id, RECEIPT, NOW)
+    assert seen == ["d1", "d3", "d4"]
+    assert storage.deliveries.open_channels() == ["#isis-watch"]
+
+
+def test_a_new_delivery_is_pending_and_untried(storage: Storage) -> None:
+    stored_deliveries(storage, new_delivery())
+    assert state(storage) == ("d1", "pending")
+    assert (first(storage).attempt, first(storage).first_try_at) == (0, None)
+    assert storage.deliveries.next_delivery("#isis-watch") is None
+
+
+def test_an_attempt_is_written_ahead_with_its_number_and_the_first_time(storage: Storage) -> None:
+    stored_deliveries(storage, new_delivery())
+    for attempt in (1, 2, 3):
+        begun = storage.deliveries.record_attempt(first(storage), NOW + attempt * HOUR)
+        assert (begun.attempt, begun.first_try_at) == (attempt, NOW + HOUR)
+        assert first(storage) == begun
+        assert state(storage) == ("d1", "sending")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "still_open"), [("pending", True), ("in_doubt", True), ("failed", False)]
+)
+def test_a_delivery_stays_open_until_it_is_sent_or_failed(
+    storage: Storage, outcome: DeliveryState, still_open: bool
+) -> None:
+    stored_deliveries(storage, new_delivery())
+    storage.deliveries.record_attempt(first(storage), NOW)
+    storage.deliveries.record_state("d1", outcome, "why")
+    assert state(storage) == (("d1", outcome) if still_open else None)
+    assert storage.deliveries.count_open() == still_open
+    assert storage.deliveries.open_channels() == ([CHANNEL] if still_open else [])
+
+
+def test_a_delivery_that_has_to_wait_keeps_its_place(storage: Storage) -> None:
+    stored_deliveries(storage, new_delivery(1), new_delivery(2))
+    storage.deliveries.record_attempt(first(storage), NOW)
+    storage.deliveries.record_state("d1", "pending", "ratelimited")
+    assert state(storage) == ("d1", "pending")
+
+
+def test_what_was_being_sent_at_the_end_is_in_doubt_at_the_start(storage: Storage) -> None:
+    stored_deliveries(storage, new_delivery(1), new_delivery(2, "#isis-watch"), new_delivery(3, "#third"))
+    storage.deliveries.record_attempt(first(storage), NOW)
+    storage.deliveries.record_attempt(first(storage, "#third"), NOW)
+    storage.deliveries.record_receipt("d3", RECEIPT, NOW)
+    assert storage.deliveries.interrupted() == 1
+    assert state(storage) == ("d1", "in_doubt")
+    assert state(storage, "#isis-watch") == ("d2", "pending")
+    assert storage.deliveries.interrupted() == 0
+
+
+def test_a_receipt_settles_and_forgives(storage: Storage) -> None:
+    stored_deliveries(storage, new_delivery())
+    storage.deliveries.record_attempt(first(storage), NOW)
+    storage.deliveries.record_state("d1", "in_doubt", "connection lost")
+    storage.deliveries.record_receipt("d1", RECEIPT, NOW)
+    (history,) = storage.ledger.history(frozenset({"https://wire.example/1"}))
+    ((status,),) = (topic.deliveries for topic in history.topics)
+    assert (status.state, status.receipt, status.last_error, status.attempt) == ("sent", RECEIPT, None, 1)
+
+
+def test_open_deliveries_are_counted(storage: Storage) -> None:
+    assert storage.deliveries.count_open() == 0
+    stored_deliveries(storage, new_delivery(1), new_delivery(2), new_delivery(3))
+    storage.deliveries.record_attempt(first(storage), NOW)
+    assert storage.deliveries.count_open() == 3
+    storage.deliveries.record_receipt("d1", RECEIPT, NOW)
+    storage.deliveries.record_state("d2", "failed", "invalid_blocks")
+    assert storage.deliveries.count_open() == 1

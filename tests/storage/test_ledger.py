@@ -1,0 +1,113 @@
+from builders import ALERT, NOW, fetched, keyed, new_delivery, score, spec, stored_items
+
+from monitor.records import DeliveryStatus, FetchFailed, Receipt, Verdict
+from monitor.storage import Storage
+
+ADDRESS = "https://wire.example/1"
+
+
+def history_of(storage: Storage, *urls: str) -> list[str]:
+    return [history.item.key for history in storage.ledger.history(frozenset(urls))]
+
+
+def test_feeds_are_those_in_use_by_name(storage: Storage) -> None:
+    specs = [spec(url=f"https://{name}.example/", name=name) for name in ("beta", "alpha", "gone")]
+    storage.polls.sync_feeds(specs, NOW)
+    storage.polls.sync_feeds(specs[:2], NOW)
+    assert [feed.spec.name for feed in storage.ledger.feeds()] == ["alpha", "beta"]
+
+
+def test_an_item_is_found_by_its_address_its_canonical_address_or_its_guid(storage: Storage) -> None:
+    shown = keyed(1, url=f"{ADDRESS}?utm_source=rss", guid="https://wire.example/?p=1")
+    stored_items(storage, shown, keyed(2))
+    for url in (f"{ADDRESS}?utm_source=rss", ADDRESS, "https://wire.example/?p=1"):
+        assert history_of(storage, url) == ["key-1"]
+    assert history_of(storage, "https://wire.example/unknown") == []
+    assert history_of(storage) == []
+
+
+def test_every_feed_that_showed_an_address_has_its_history(storage: Storage) -> None:
+    stored_items(storage, keyed(1))
+    stored_items(storage, keyed(1), url="https://other.example/rss", name="Other")
+    assert len(history_of(storage, ADDRESS)) == 2
+
+
+def test_an_item_that_waits_has_no_scores(storage: Storage) -> None:
+    stored_items(storage, keyed(1))
+    (history,) = storage.ledger.history(frozenset({ADDRESS}))
+    assert (history.scored_at, history.topics) == (None, ())
+
+
+def test_history_tells_score_decision_and_delivery_per_topic(storage: Storage) -> None:
+    (item,) = stored_items(storage, keyed(1))
+    scores = [
+        score(item.id, topic_id="near", score=40.0, matched=False),
+        score(item.id, topic_id="waits", score=60.0),
+        score(item.id, topic_id="told", score=90.0),
+        score(item.id, topic_id="quiet", score=70.0),
+    ]
+    storage.scores.record_scores([item.id], scores, NOW)
+    matches = {match.score.topic_id: match for match in storage.alerts.undecided(10)}
+    duplicate = Verdict(decision="quiet", reason="duplicate", duplicate_of=item.id)
+    storage.alerts.record_decision(matches["told"], ALERT, [new_delivery(1), new_delivery(2, "#b")], NOW)
+    storage.alerts.record_decision(matches["quiet"], duplicate, [], NOW)
+    storage.deliveries.record_receipt("d1", Receipt(channel="C1", ts="1.5"), NOW)
+    storage.deliveries.record_state("d2", "in_doubt", "connection lost")
+
+    (history,) = storage.ledger.history(frozenset({ADDRESS}))
+    assert history.scored_at == NOW
+    told, quiet, waits, near = history.topics
+    assert [topic.score for topic in (told, quiet, waits, near)] == [scores[n] for n in (2, 3, 1, 0)]
+    assert (told.verdict, told.decided_at) == (ALERT, NOW)
+    assert quiet.verdict == duplicate
+    assert [(topic.verdict, topic.decided_at, topic.deliveries) for topic in (waits, near)] == [
+        (None, None, ()),
+        (None, None, ()),
+    ]
+    assert told.deliveries == (
+        DeliveryStatus(
+            channel="#news-alerts",
+            state="sent",
+            attempt=0,
+            last_error=None,
+            receipt=Receipt(channel="C1", ts="1.5"),
+        ),
+        DeliveryStatus(channel="#b", state="in_doubt", attempt=0, last_error="connection lost", receipt=None),
+    )
+
+
+def test_counts_of_an_empty_database_are_zero(storage: Storage) -> None:
+    assert set(storage.ledger.counts().values()) == {0}
+
+
+def test_counts(storage: Storage) -> None:
+    items = stored_items(storage, *(keyed(n) for n in range(6)))
+    failed = FetchFailed(kind="timeout", message="no answer")
+    storage.polls.sync_feeds([spec(), spec(url="https://other.example/", name="Other")], NOW)
+    for feed in storage.ledger.feeds():
+        storage.polls.record_poll(feed, failed if feed.spec.name == "Other" else fetched(), [], NOW, NOW)
+    scored = items[:5]
+    low = score(items[4].id, score=20.0, matched=False)
+    storage.scores.record_scores(
+        [item.id for item in scored], [low, *(score(item.id) for item in items[:4])], NOW
+    )
+    matches = storage.alerts.undecided(10)
+    for n, match in enumerate(matches[:3]):
+        quiet = Verdict(decision="quiet", reason="too_old")
+        storage.alerts.record_decision(match, quiet if n == 0 else ALERT, [new_delivery(n)][:n], NOW)
+    storage.deliveries.record_state("d1", "failed", "invalid_blocks")
+    assert storage.ledger.counts() == {
+        "feeds": 2,
+        "failing_feeds": 1,
+        "items": 6,
+        "unscored": 1,
+        "undecided": 1,
+        "matches": 4,
+        "alerts": 2,
+        "quiet": 1,
+        "undelivered": 1,
+        "delivered": 0,
+        "undeliverable": 1,
+    }
+    storage.deliveries.record_receipt("d2", Receipt(channel="C1", ts="1.5"), NOW)
+    assert storage.ledger.counts()["delivered"] == 1
