@@ -165,7 +165,10 @@ def _load(config: Path) -> Configuration:
 
 def _run(coroutine: Coroutine[Any, Any, T]) -> T:
     import asyncio
+    import signal
 
+    # SIGTERM unwinds like Ctrl-C, so that temporary files go; `run` listens for both itself.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     return asyncio.run(coroutine)
 
 

@@ -1,5 +1,6 @@
 """Answers what people ask of the ledger: what happened to this item, and how are the feeds?"""
 
+import sys
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -109,9 +110,9 @@ def print_feeds(rows: list[dict[str, Any]]) -> None:
         success = (row["last_success_at"] or "")[:16].replace("T", " ")
         cells = (row["name"], row["health"], success, " ".join(row["tags"]), row["last_error"] or "")
         table.add_row(*cells)
-    console = Console(markup=False, highlight=False)
     # Into a file or a pipe there is no width to keep to.
-    console.print(table, width=None if console.is_terminal else 200)
+    width = None if sys.stdout.isatty() else 200
+    Console(markup=False, highlight=False, width=width).print(table)
 
 
 def _known_feeds(config: Configuration) -> dict[str, Feed]:
