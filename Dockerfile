@@ -4,7 +4,7 @@ ARG BASE_IMAGE=python:3.13-slim-bookworm
 
 FROM ${BASE_IMAGE} AS builder
 # Bytecode is left for the demo below to write: for the modules that are used, not for thousands that are not.
-ENV PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1
+ENV PIP_NO_CACHE_DIR=1 PIP_COMPILE=0
 WORKDIR /source
 # PyTorch on its own, because it is most of the image and changes least.
 COPY scripts/install scripts/install

@@ -1,0 +1,400 @@
+"""The outbox against a Slack that fails in every way it knows: nothing lost, nothing twice, in order."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from functools import partial
+
+import pytest
+from builders import new_delivery, stored_deliveries
+from conftest import CHANNELS, TOKEN
+
+from monitor import deliver as stage
+from monitor.deliver import Deliver, DeliverReport
+from monitor.demo.slack import SlackStandIn
+from monitor.demo.slack_faults import Kind
+from monitor.demo.slack_methods import ALL_SCOPES
+from monitor.notify import Notifier, open_slack
+from monitor.records import Delivery, InDoubt, NotPosted, Posted, PostOutcome, Receipt
+from monitor.storage import Storage
+from monitor.threads import OwnThread
+
+SETTLE = 0.15
+PATIENCE = 20.0
+NEWS, ISIS = (f"#{name}" for name in CHANNELS)
+TEMPORARY: list[Kind] = [
+    "drop_before",
+    "drop_after",
+    "error_500_before",
+    "error_500_after",
+    "internal_error_after",
+    "garbage",
+    "error",
+]
+
+
+@pytest.fixture(autouse=True)
+def short_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A channel that refuses is tried again at once, not seconds later."""
+    monkeypatch.setattr(stage, "LONGEST_HOLD", 0.02)
+
+
+class Outbox:
+    """The deliver stage over a real database; ``crash`` ends it as a killed process would."""
+
+    def __init__(self, storage: Storage, database: OwnThread, notifier: Notifier) -> None:
+        self.storage = storage
+        self.reports: list[DeliverReport] = []
+        self._database = database
+        self._notifier = notifier
+        self.deliver = self.started()
+
+    def started(self, *, pace: float = 0.0) -> Deliver:
+        self.deliver = Deliver(
+            store=self.storage.deliveries,
+            database=self._database,
+            notifier=self._notifier,
+            wall_clock=lambda: datetime.now(UTC),
+            on_report=self.reports.append,
+            pace=pace,
+            settle=SETTLE,
+        )
+        return self.deliver
+
+    async def crash(self) -> None:
+        """Cut every lane off wherever it is, and start again as a new process does."""
+        lanes = [task for task in asyncio.all_tasks() if task.get_name().startswith("lane ")]
+        for lane in lanes:
+            lane.cancel()
+        await asyncio.gather(*lanes, return_exceptions=True)
+        await self._database(self.storage.deliveries.interrupted)
+        self.started()
+
+    async def emptied(self) -> None:
+        assert await self.deliver.emptied(PATIENCE)
+
+    async def counts(self) -> dict[str, int]:
+        return await self._database(self.storage.ledger.counts)
+
+    async def works_until(self, reached: Callable[[], bool]) -> None:
+        """Tick like the scheduler until something has come about."""
+        async with asyncio.timeout(PATIENCE):
+            while not reached():
+                await self.deliver.work()
+                await asyncio.sleep(0.01)
+
+    def has_reported(self, times: int, *, all_of: int) -> bool:
+        """Whether there were so many reports, or there is nothing left to report."""
+        sent = sum(isinstance(report.outcome, Posted) for report in self.reports)
+        return sent >= all_of or len(self.reports) >= times
+
+    def reasons(self) -> list[str]:
+        return ["" if isinstance(r.outcome, Posted) else r.outcome.reason for r in self.reports]
+
+
+@pytest.fixture
+async def slack(standin: SlackStandIn) -> AsyncIterator[Notifier]:
+    async with open_slack(standin.api_url, TOKEN) as notifier:
+        yield notifier
+
+
+@pytest.fixture
+async def outbox(storage: Storage, database: OwnThread, slack: Notifier) -> AsyncIterator[Outbox]:
+    outbox = Outbox(storage, database, slack)
+    yield outbox
+    await outbox.deliver.stop()
+
+
+def posted(standin: SlackStandIn, channel: str) -> list[str]:
+    """The ids of the deliveries in a channel, as often and in the order in which people see them."""
+    found = [message.metadata for message in standin.messages(channel.removeprefix("#"))]
+    return [metadata["event_payload"]["d"] for metadata in found if metadata]
+
+
+async def test_messages_reach_their_channels_in_order_with_one_request_each(
+    outbox: Outbox, standin: SlackStandIn
+) -> None:
+    stored_deliveries(outbox.storage, *(new_delivery(n, ISIS if n % 3 else NEWS) for n in range(9)))
+    await outbox.emptied()
+    assert posted(standin, NEWS) == ["d0", "d3", "d6"]
+    assert posted(standin, ISIS) == ["d1", "d2", "d4", "d5", "d7", "d8"]
+    assert standin.requests == {"chat.postMessage": 9}
+    assert (await outbox.counts())["delivered"] == 9
+
+
+async def test_the_receipt_is_kept(outbox: Outbox, standin: SlackStandIn) -> None:
+    stored_deliveries(outbox.storage, new_delivery())
+    await outbox.emptied()
+    await outbox.deliver.stop()
+    (history,) = outbox.storage.ledger.history(frozenset({"https://wire.example/1"}))
+    ((status,),) = (topic.deliveries for topic in history.topics)
+    (message,) = standin.messages("news-alerts")
+    assert status.receipt == Receipt(channel=standin.channel_id("news-alerts"), ts=message.ts)
+    assert (status.state, status.attempt) == ("sent", 1)
+
+
+async def test_an_empty_outbox_is_emptied(outbox: Outbox, standin: SlackStandIn) -> None:
+    await outbox.deliver.work()
+    await outbox.emptied()
+    assert not standin.requests
+
+
+async def test_an_attempt_is_on_record_before_the_message_leaves(
+    storage: Storage, database: OwnThread
+) -> None:
+    class Watching:
+        """Notes what the database says while the message is under way."""
+
+        def __init__(self) -> None:
+            self.seen: list[tuple[str, int, bool]] = []
+
+        async def post(self, delivery: Delivery) -> PostOutcome:
+            found = await database(storage.deliveries.next_delivery, delivery.channel)
+            assert found is not None
+            self.seen.append((found[1], found[0].attempt, found[0] == delivery))
+            return Posted(receipt=Receipt(channel="C1", ts="1.0"))
+
+        async def look_up(self, delivery: Delivery) -> PostOutcome:
+            raise AssertionError("nothing is in doubt")
+
+    stored_deliveries(storage, new_delivery())
+    watching = Watching()
+    outbox = Outbox(storage, database, watching)
+    await outbox.emptied()
+    assert watching.seen == [("sending", 1, True)]
+
+
+# --- one fault at a time -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("kind", TEMPORARY)
+async def test_after_a_fault_every_message_is_there_once_and_in_order(
+    outbox: Outbox, standin: SlackStandIn, kind: Kind, times: int
+) -> None:
+    stored_deliveries(outbox.storage, *(new_delivery(n) for n in range(3)))
+    standin.fail(kind, times=times)
+    await outbox.emptied()
+    assert posted(standin, NEWS) == ["d0", "d1", "d2"]
+    assert (await outbox.counts())["delivered"] == 3
+
+
+async def test_a_message_in_doubt_that_is_there_is_not_sent_again(
+    outbox: Outbox, standin: SlackStandIn
+) -> None:
+    stored_deliveries(outbox.storage, new_delivery())
+    standin.fail("drop_after")
+    await outbox.emptied()
+    assert standin.requests["chat.postMessage"] == 1
+    assert [type(report.outcome) for report in outbox.reports] == [InDoubt, Posted]
+
+
+async def test_a_message_in_doubt_that_is_not_there_is_sent_again(
+    outbox: Outbox, standin: SlackStandIn
+) -> None:
+    stored_deliveries(outbox.storage, new_delivery())
+    standin.fail("drop_before")
+    await outbox.emptied()
+    assert standin.requests["chat.postMessage"] == 2
+    assert [type(report.outcome) for report in outbox.reports] == [InDoubt, NotPosted, Posted]
+
+
+@pytest.mark.parametrize("kind", TEMPORARY)
+async def test_a_message_in_doubt_is_not_sent_again_before_somebody_could_look(
+    outbox: Outbox, standin: SlackStandIn, kind: Kind
+) -> None:
+    stored_deliveries(outbox.storage, new_delivery(1), new_delivery(2))
+    standin.fail("drop_after")
+    standin.fail(kind, method="conversations.history", times=3)
+    await outbox.emptied()
+    assert posted(standin, NEWS) == ["d1", "d2"]
+    assert standin.requests["chat.postMessage"] == 2
+
+
+@pytest.mark.parametrize("kind", ["archived", "kicked", "token_revoked", "down"])
+async def test_a_channel_that_refuses_is_tried_until_it_takes_its_messages(
+    outbox: Outbox, standin: SlackStandIn, kind: Kind
+) -> None:
+    stored_deliveries(outbox.storage, new_delivery(1), new_delivery(2))
+    standin.fail(kind)
+    await outbox.works_until(lambda: len(outbox.reports) >= 3)
+    assert posted(standin, NEWS) == []
+    standin.recover()
+    await outbox.emptied()
+    assert posted(standin, NEWS) == ["d1", "d2"]
+
+
+async def test_an_outage_costs_nothing(outbox: Outbox, standin: SlackStandIn) -> None:
+    stored_deliveries(outbox.storage, *(new_delivery(n, ISIS if n % 2 else NEWS) for n in range(6)))
+    port = int(standin.url.rstrip("/").rpartition(":")[2])
+    await standin.close()
+    await outbox.works_until(lambda: len(outbox.reports) >= 4)
+    await standin.start("127.0.0.1", port)
+    await outbox.emptied()
+    assert posted(standin, NEWS) == ["d0", "d2", "d4"]
+    assert posted(standin, ISIS) == ["d1", "d3", "d5"]
+
+
+@pytest.mark.parametrize("kind", ["archived", "drop_after", "rate_limit"])
+async def test_a_troubled_channel_holds_up_no_other(
+    outbox: Outbox, standin: SlackStandIn, kind: Kind
+) -> None:
+    stored_deliveries(outbox.storage, *(new_delivery(n, ISIS if n % 2 else NEWS) for n in range(10)))
+    standin.fail(kind, channel="isis-watch", times=None, retry_after=600)
+    standin.fail("error", method="conversations.history", error="internal_error", times=None)
+    await outbox.works_until(lambda: len(posted(standin, NEWS)) == 5)
+    assert posted(standin, NEWS) == ["d0", "d2", "d4", "d6", "d8"]
+    assert len(posted(standin, ISIS)) <= 1
+
+
+async def test_a_message_that_is_never_taken_makes_way_for_the_next(
+    outbox: Outbox, standin: SlackStandIn
+) -> None:
+    stored_deliveries(outbox.storage, new_delivery(1), new_delivery(2))
+    standin.fail("error", error="msg_too_long", times=2)
+    await outbox.emptied()
+    assert posted(standin, NEWS) == ["d2"]
+    assert (await outbox.counts())["undeliverable"] == 1
+
+
+async def test_who_may_not_look_sends_again_and_says_so(storage: Storage, database: OwnThread) -> None:
+    scopes = set(ALL_SCOPES) - {"channels:history"}
+    stored_deliveries(storage, new_delivery(1), new_delivery(2))
+    async with (
+        SlackStandIn(CHANNELS, scopes=scopes, burst=None) as standin,
+        open_slack(standin.api_url, TOKEN) as slack,
+    ):
+        outbox = Outbox(storage, database, slack)
+        standin.fail("drop_after")
+        await outbox.emptied()
+        assert posted(standin, NEWS) == ["d1", "d1", "d2"]
+    assert any("it may appear twice" in reason for reason in outbox.reasons())
+
+
+async def test_a_notifier_that_crashes_costs_nothing(
+    storage: Storage, database: OwnThread, slack: Notifier, standin: SlackStandIn
+) -> None:
+    class Stumbling:
+        """Posts, and then trips over itself, once."""
+
+        def __init__(self) -> None:
+            self.stumbled = False
+
+        async def post(self, delivery: Delivery) -> PostOutcome:
+            outcome = await slack.post(delivery)
+            if not self.stumbled:
+                self.stumbled = True
+                raise RuntimeError("a bug")
+            return outcome
+
+        async def look_up(self, delivery: Delivery) -> PostOutcome:
+            return await slack.look_up(delivery)
+
+    stored_deliveries(storage, new_delivery(1), new_delivery(2))
+    await Outbox(storage, database, Stumbling()).emptied()
+    assert posted(standin, NEWS) == ["d1", "d2"]
+
+
+# --- pace --------------------------------------------------------------------------------------------
+
+
+async def test_a_channel_that_asks_for_time_is_left_alone_for_so_long(
+    storage: Storage, database: OwnThread
+) -> None:
+    stored_deliveries(storage, new_delivery(1), new_delivery(2))
+    async with (
+        SlackStandIn(CHANNELS, burst=1) as standin,
+        open_slack(standin.api_url, TOKEN) as slack,
+    ):
+        await Outbox(storage, database, slack).emptied()
+        assert posted(standin, NEWS) == ["d1", "d2"]
+        # Taken, told to wait a second, taken: whoever asks earlier is told again.
+        assert standin.requests == {"chat.postMessage": 3}
+
+
+async def test_at_its_own_pace_a_channel_never_has_to_ask(storage: Storage, database: OwnThread) -> None:
+    stored_deliveries(storage, new_delivery(1), new_delivery(2))
+    async with (
+        SlackStandIn(CHANNELS, burst=1) as standin,
+        open_slack(standin.api_url, TOKEN) as slack,
+    ):
+        outbox = Outbox(storage, database, slack)
+        outbox.started(pace=stage.PACE)
+        await outbox.emptied()
+        assert standin.requests == {"chat.postMessage": 2}
+
+
+# --- ends and beginnings -----------------------------------------------------------------------------
+
+
+async def test_stopping_lets_the_message_under_way_arrive_and_begins_no_other(
+    outbox: Outbox, standin: SlackStandIn
+) -> None:
+    stored_deliveries(outbox.storage, new_delivery(1), new_delivery(2))
+    standin.fail("slow", seconds=0.1)
+    await outbox.works_until(lambda: standin.requests["chat.postMessage"] == 1)
+    await outbox.deliver.stop()
+    await outbox.deliver.work()
+    assert posted(standin, NEWS) == ["d1"]
+    assert (await outbox.counts())["delivered"] == 1
+    outbox.started()
+    await outbox.emptied()
+    assert posted(standin, NEWS) == ["d1", "d2"]
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+async def test_what_a_dead_process_was_sending_is_looked_for_first(
+    outbox: Outbox, standin: SlackStandIn, slack: Notifier, arrived: bool
+) -> None:
+    stored_deliveries(outbox.storage, new_delivery(1), new_delivery(2))
+    waiting = outbox.storage.deliveries.next_delivery(NEWS)
+    assert waiting is not None
+    begun = outbox.storage.deliveries.record_attempt(waiting[0], datetime.now(UTC))
+    if arrived:
+        await slack.post(begun)
+    await outbox.crash()
+    await outbox.emptied()
+    assert posted(standin, NEWS) == ["d1", "d2"]
+    assert standin.requests["chat.postMessage"] == 2
+
+
+async def test_a_request_that_arrives_after_its_process_has_died_is_waited_for(
+    outbox: Outbox, standin: SlackStandIn
+) -> None:
+    stored_deliveries(outbox.storage, new_delivery())
+    standin.fail("slow", seconds=SETTLE / 2)
+    await outbox.works_until(lambda: standin.requests["chat.postMessage"] == 1)
+    await outbox.crash()
+    await outbox.emptied()
+    assert posted(standin, NEWS) == ["d1"]
+
+
+async def test_patience_ends(outbox: Outbox, standin: SlackStandIn) -> None:
+    stored_deliveries(outbox.storage, new_delivery())
+    standin.fail("archived")
+    assert not await outbox.deliver.emptied(patience=0.1)
+    assert (await outbox.counts())["undelivered"] == 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_no_run_of_faults_and_crashes_loses_doubles_or_reorders(
+    outbox: Outbox, standin: SlackStandIn, seed: int
+) -> None:
+    chance = random.Random(seed)
+    count = 16
+    channels = [chance.choice((NEWS, ISIS)) for _ in range(count)]
+    stored_deliveries(outbox.storage, *(new_delivery(n, channel) for n, channel in enumerate(channels)))
+    standin.fail("error", probability=0.1, times=5, error="channel_not_found")
+    for kind in TEMPORARY:
+        standin.fail(kind, probability=0.1, times=3)
+        standin.fail(kind, probability=0.1, times=3, method="conversations.history")
+    for _ in range(4):
+        goal = len(outbox.reports) + chance.randrange(1, 8)
+        await outbox.works_until(partial(outbox.has_reported, goal, all_of=count))
+        await outbox.crash()
+    await outbox.emptied()
+    for channel in (NEWS, ISIS):
+        wanted = [f"d{n}" for n, asked in enumerate(channels) if asked == channel]
+        assert posted(standin, channel) == wanted
+    assert (await outbox.counts())["delivered"] == count
