@@ -58,7 +58,8 @@ class Poll:
 
     async def start_due(self) -> int:
         """Begin polling the feeds that are due, as many as there is room for; return how many."""
-        room = self._concurrency - len(self._under_way)
+        # A poll is done as soon as it has reported; its place in the set is cleared a moment later.
+        room = self._concurrency - sum(not poll.done() for poll in self._under_way)
         if room <= 0:
             return 0
         now = self._now()

@@ -1,4 +1,4 @@
-"""Nouns with everything filled in, for tests that care about one field of them."""
+"""Nouns with everything filled in, for tests that care about one field of them; and how to store them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +28,8 @@ from monitor.stories import headline_key
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+CHANNELS = ("news-alerts", "isis-watch")
+TOKEN = "xoxb-1-canary"
 ALERT = Verdict(decision="alert", reason="new")
 
 

@@ -5,14 +5,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from builders import opened
+from builders import CHANNELS, TOKEN, opened
 
 from monitor.demo.slack import SlackStandIn
 from monitor.storage import Storage
 from monitor.threads import OwnThread
-
-CHANNELS = ("news-alerts", "isis-watch")
-TOKEN = "xoxb-1-canary"
 
 
 @pytest.fixture

@@ -67,11 +67,9 @@ def test_a_failed_poll_is_a_poll_but_no_good_one(health: Health) -> None:
 
 def test_a_refusal_is_shown_until_a_message_gets_through(health: Health) -> None:
     health.note(attempted(NotPosted(reason="is_archived")), NOW)
-    assert health.last_refusal == "#news-alerts: is_archived"
-    assert health.last_delivery_at is None
+    assert (health.last_refusal, health.last_delivery_at) == ("#news-alerts: is_archived", None)
     health.note(attempted(POSTED), NOW + HOUR)
-    assert health.last_refusal is None
-    assert health.last_delivery_at == NOW + HOUR
+    assert (health.last_refusal, health.last_delivery_at) == (None, NOW + HOUR)
 
 
 def test_ready_means_that_a_poll_has_succeeded_lately(health: Health) -> None:

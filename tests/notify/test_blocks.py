@@ -11,7 +11,9 @@ from monitor.demo.slack_state import BOT, Content, StoredMessage
 from monitor.notify.blocks import MAX_TITLE, escaped, plain_lines, slack_blocks, slack_text
 from monitor.records import Message
 
-ANYTHING = st.text(st.characters()) | st.text("<>&|!@#:*_~`-./\n\u202e here channel").map(lambda text: text * 3)
+ANYTHING = st.text(st.characters()) | st.text("<>&|!@#:*_~`-./\n\u202e here channel").map(
+    lambda text: text * 3
+)
 HUGE = st.sampled_from(["x" * 10_000, "&" * 10_000, "<!here>" * 5_000, "🛰" * 10_000])
 HOSTILE = ANYTHING | HUGE
 MESSAGES = st.builds(
@@ -19,7 +21,10 @@ MESSAGES = st.builds(
     topic_name=HOSTILE.map(lambda text: text or "Topic"),
     watchlist=HOSTILE,
     title=HOSTILE,
-    url=st.none() | HOSTILE | HOSTILE.map("https://wire.example/{}".format) | HOSTILE.map("https://{}".format),
+    url=st.none()
+    | HOSTILE
+    | HOSTILE.map("https://wire.example/{}".format)
+    | HOSTILE.map("https://{}".format),
     source=HOSTILE,
     summary=HOSTILE,
     sentence=HOSTILE,

@@ -37,7 +37,6 @@ def ascii_only() -> io.TextIOBase:
     return io.TextIOWrapper(io.BytesIO(), encoding="ascii")
 
 
-
 @pytest.mark.parametrize("output", [closed, ascii_only])
 async def test_an_output_that_takes_nothing_is_worth_another_try(
     monkeypatch: pytest.MonkeyPatch, output: Callable[[], io.TextIOBase]

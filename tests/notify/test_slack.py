@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
-from builders import delivery, message
-from conftest import CHANNELS, TOKEN
+from builders import CHANNELS, TOKEN, delivery, message
 from slack_sdk.web.async_client import AsyncWebClient
 
 from monitor.demo.slack import SlackStandIn
@@ -172,7 +171,7 @@ async def test_a_slack_that_takes_too_long_may_have_the_message(standin: SlackSt
     assert isinstance(outcome, InDoubt)
     assert "did not answer" in outcome.reason
     async with asyncio.timeout(10):
-        while not standin.messages(CHANNEL):  # it comes late, but it comes
+        while not standin.messages(CHANNEL):  # noqa: ASYNC110 - nobody tells when a late one arrives
             await asyncio.sleep(0.02)
 
 

@@ -1,0 +1,143 @@
+import io
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from builders import ALERT, NOW, fetched, keyed, new_delivery, opened, score, spec, stored_items, topic
+
+from monitor import explain
+from monitor.configuration import Configuration
+from monitor.errors import StorageError
+from monitor.records import Evidence, FetchFailed, Receipt, Topic, Verdict
+from monitor.settings import Settings, StorageSettings
+
+ADDRESS = "https://wire.example/1"
+TOPICS = tuple(topic(id=name, name=name.title()) for name in ("told", "quiet", "waits", "near", "unscored"))
+
+
+@pytest.fixture
+def config(database_file: Path) -> Configuration:
+    settings = Settings(storage=StorageSettings(url=f"sqlite:///{database_file}"))
+    feeds = (spec(), spec(url="https://other.example/rss", name="Other"))
+    return Configuration(settings=settings, feeds=feeds, topics=TOPICS, warnings=())
+
+
+@pytest.fixture
+def decided(config: Configuration, database_file: Path) -> Configuration:
+    """A database with one item that met every fate, topic by topic."""
+    with opened(database_file) as storage:
+        (item,) = stored_items(storage, keyed(1))
+        evidence = Evidence(
+            sentence="A sentence", text="T", parts={"closeness": 90.0, "not_about": -10.4}, gate=None
+        )
+        scores = [
+            score(item.id, topic_id="told", score=79.6, evidence=evidence),
+            score(item.id, topic_id="quiet", score=70.0),
+            score(item.id, topic_id="waits", score=60.0),
+            score(item.id, topic_id="near", score=40.0, matched=False),
+        ]
+        storage.scores.record_scores([item.id], scores, NOW)
+        matches = {match.score.topic_id: match for match in storage.alerts.undecided(9)}
+        storage.alerts.record_decision(matches["told"], ALERT, [new_delivery(1), new_delivery(2, "#b")], NOW)
+        too_old = Verdict(decision="quiet", reason="too_old")
+        storage.alerts.record_decision(matches["quiet"], too_old, [], NOW)
+        storage.deliveries.record_receipt("d1", Receipt(channel="C1", ts="1763640000.000100"), NOW)
+        waiting = storage.deliveries.next_delivery("#b")
+        assert waiting is not None
+        storage.deliveries.record_attempt(waiting[0], NOW)
+        storage.deliveries.record_state("d2", "in_doubt", "connection lost")
+    return config
+
+
+def test_lines_tell_what_became_of_an_item(decided: Configuration) -> None:
+    told = explain.lines(decided, explain.histories(decided, ADDRESS))
+    assert told == [
+        "Report number 1 of the patrol",
+        "  https://wire.example/1",
+        "  seen 2026-11-20 12:00:00 UTC in Wire, published 2026-11-20 11:00:00 UTC",
+        "  Told: 80, match",
+        "    closest: “A sentence” (closeness +90, not_about -10)",
+        "    alert: nobody has been told of it yet (new)",
+        "    #news-alerts: sent, https://slack.com/archives/C1/p1763640000000100",
+        "    #b: in_doubt after 1 attempts: connection lost",
+        "  Quiet: 70, match",
+        "    closest: “Soldiers on patrol find a hidden camp”",
+        "    quiet: it is older than alerts.max_age (too_old)",
+        "  Waits: 60, match",
+        "    closest: “Soldiers on patrol find a hidden camp”",
+        "    waits for a decision",
+        "  Near: 40, no match",
+        "    closest: “Soldiers on patrol find a hidden camp”",
+        "  under 5, or not among the topic's feeds: Unscored",
+        "",
+    ]
+
+
+def test_an_address_is_found_whatever_tracks_its_readers(decided: Configuration) -> None:
+    for url in (ADDRESS, f"{ADDRESS}?utm_source=mail", "HTTPS://WIRE.example:443/1#top"):
+        assert len(explain.histories(decided, url)) == 1
+    assert explain.histories(decided, "https://wire.example/2") == []
+    assert explain.histories(decided, "not an address") == []
+
+
+def test_an_item_may_wait_and_may_lack_everything(config: Configuration, database_file: Path) -> None:
+    with opened(database_file) as storage:
+        stored_items(storage, replace(keyed(1, title="", published=None), headline_key=None))
+    told = explain.lines(config, explain.histories(config, ADDRESS))
+    assert told[0] == "(no title)"
+    assert told[2].endswith("published without a date")
+    assert told[3:] == ["  waits for its score", ""]
+
+
+def test_json_is_json(decided: Configuration) -> None:
+    (history,) = json.loads(json.dumps(explain.as_json(explain.histories(decided, ADDRESS))))
+    assert history["item"]["feed_tags"] == ["world"]
+    assert history["item"]["published"] == "2026-11-20T11:00:00+00:00"
+    assert [known["score"]["topic_id"] for known in history["topics"]] == ["told", "quiet", "waits", "near"]
+    assert history["topics"][0]["deliveries"][0]["receipt"]["ts"] == "1763640000.000100"
+    assert history["topics"][3]["verdict"] is None
+
+
+def test_without_a_database_nothing_can_be_explained(config: Configuration) -> None:
+    with pytest.raises(StorageError, match="no database yet"):
+        explain.histories(config, ADDRESS)
+
+
+def test_feeds_that_were_never_polled_say_so(config: Configuration) -> None:
+    rows = explain.feed_rows(config)
+    assert [(row["name"], row["health"], row["next_poll_at"]) for row in rows] == [
+        ("Wire", "not polled yet", None),
+        ("Other", "not polled yet", None),
+    ]
+
+
+def test_feeds_show_their_health_the_troubled_ones_first(
+    config: Configuration, database_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = FetchFailed(kind="timeout", message="no answer within 30 s")
+    with opened(database_file) as storage:
+        storage.polls.sync_feeds(config.feeds, NOW)
+        for feed in storage.ledger.feeds():
+            outcome = failed if feed.spec.name == "Other" else fetched()
+            storage.polls.record_poll(feed, outcome, [], NOW, NOW)
+    rows = {row["name"]: row for row in explain.feed_rows(config)}
+    assert rows["Wire"]["health"] == "ok"
+    assert rows["Wire"]["last_success_at"] == NOW.isoformat()
+    assert (rows["Other"]["health"], rows["Other"]["last_error"]) == ("failing (1x)", failed.message)
+    assert json.loads(json.dumps(list(rows.values())))
+
+    monkeypatch.setattr(sys, "stdout", output := io.StringIO())
+    monkeypatch.setenv("COLUMNS", "140")
+    explain.print_feeds(list(rows.values()))
+    lines = output.getvalue().splitlines()
+    assert lines[1].startswith("Other")
+    assert failed.message in lines[1]
+    assert "2026-11-20 12:00" in lines[2]
+
+
+def test_topics_that_have_left_the_watchlists_go_by_their_id(decided: Configuration) -> None:
+    remaining: tuple[Topic, ...] = TOPICS[1:]
+    told = explain.lines(replace(decided, topics=remaining), explain.histories(decided, ADDRESS))
+    assert "  told: 80, match" in told
