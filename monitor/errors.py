@@ -6,13 +6,14 @@ MonitorError
 ├── ConfigurationError     the files need mending; carries every problem found
 ├── ModelError             the encoder's files are missing, altered or not loadable
 └── StorageError           the database cannot be opened or may not be trusted
+    └── NoDatabaseError    there is none yet
 """
 
 from collections.abc import Sequence
 
 from monitor.records import Problem
 
-__all__ = ["ConfigurationError", "ModelError", "MonitorError", "StorageError"]
+__all__ = ["ConfigurationError", "ModelError", "MonitorError", "NoDatabaseError", "StorageError"]
 
 
 class MonitorError(Exception):
@@ -33,3 +34,7 @@ class ModelError(MonitorError):
 
 class StorageError(MonitorError):
     """The database cannot be opened, or may not be trusted with data."""
+
+
+class NoDatabaseError(StorageError):
+    """There is no database yet where one was to be read."""

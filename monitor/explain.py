@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from monitor.configuration import Configuration
-from monitor.errors import StorageError
+from monitor.errors import NoDatabaseError
 from monitor.identity import canonical_url
 from monitor.policy import REASONS
 from monitor.records import DeliveryStatus, Feed, History, TopicHistory
@@ -118,8 +118,8 @@ def print_feeds(rows: list[dict[str, Any]]) -> None:
 def _known_feeds(config: Configuration) -> dict[str, Feed]:
     try:
         storage: Storage = open_storage(config.settings.storage.url, read_only=True)
-    except StorageError:
-        return {}  # no database yet: nothing has been polled
+    except NoDatabaseError:
+        return {}
     try:
         return {feed.spec.url: feed for feed in storage.ledger.feeds()}
     finally:

@@ -53,7 +53,7 @@ def judge(topic: TopicVectors, item: Item, vector: Vectors) -> Score:
     pushed = max(0.0, nearest_not - near)
     unpushed = _points(close)
     gate = word_gate(topic.topic, text)
-    score = 0.0 if gate else _points(close - pushed)
+    score = 0.0 if gate else round(_points(close - pushed), 2)
     parts = {"closeness": round(unpushed, 1)}
     if pushed:
         parts["not_about"] = round(_points(close - pushed) - unpushed, 1)
@@ -63,7 +63,7 @@ def judge(topic: TopicVectors, item: Item, vector: Vectors) -> Score:
     return Score(
         item_id=item.id,
         topic_id=topic.topic.id,
-        score=round(score, 2),
+        score=score,
         matched=gate is None and score >= topic.topic.cut,
         evidence=evidence,
     )

@@ -108,12 +108,18 @@ async def topic_vectors(topics: Sequence[Topic], vectors: Vectoriser) -> list[To
 
 def judge_all(topics: Sequence[TopicVectors], items: Sequence[Item], vectors: Vectors) -> list[Score]:
     """Return the scores worth keeping, of every item (its vector a row of ``vectors``) with every topic."""
-    return [
-        score
+    scores = (
+        judge(topic, item, vector)
         for item, vector in zip(items, vectors, strict=True)
         for topic in topics
-        if in_scope(topic.topic, item) and (score := judge(topic, item, vector)).score >= KEPT_FROM
-    ]
+        if in_scope(topic.topic, item)
+    )
+    return [score for score in scores if worth_keeping(score)]
+
+
+def worth_keeping(score: Score) -> bool:
+    """Say whether anybody may ask for the score: what is near, also if words or look-alikes kept it out."""
+    return max(score.score, score.evidence.parts["closeness"]) >= KEPT_FROM
 
 
 def in_scope(topic: Topic, item: Item) -> bool:

@@ -60,7 +60,7 @@ def test_a_closeness_in_the_middle_scores_fifty() -> None:
     assert judged(described(), half).score == pytest.approx(50, abs=0.1)
 
 
-@pytest.mark.parametrize(("cut", "matched"), [(0.0, True), (99.0, True), (100.0, False)])
+@pytest.mark.parametrize(("cut", "matched"), [(0.0, True), (99.0, True), (100.0, True)])
 def test_an_item_matches_from_the_cut_on(cut: float, matched: bool) -> None:
     assert judged(described(cut=cut), unit(EAST + 0.5 * NORTH)).matched is matched
 

@@ -42,8 +42,8 @@ _MALFORMED = {
     "invalid_metadata_format",
     "invalid_metadata_schema",
 }
-# Looking is not allowed or not possible, and waiting will not change that.
-_BLIND = {"missing_scope", "not_in_channel", "channel_not_found", "not_allowed_token_type", "no_permission"}
+# Posting is allowed and looking is not; waiting will not change that.
+_BLIND = {"missing_scope", "not_allowed_token_type", "no_permission"}
 
 
 class SlackNotifier:

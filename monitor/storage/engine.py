@@ -13,7 +13,7 @@ import alembic.util
 import pysqlite3
 import sqlalchemy as sa
 
-from monitor.errors import StorageError
+from monitor.errors import NoDatabaseError, StorageError
 
 # SQLite 3.7.0–3.51.2 can lose commits when two connections write in WAL mode; see "WAL-reset bug" in
 # SQLite's documentation. 3.44.6 and 3.50.7 carry the correction too.
@@ -61,7 +61,9 @@ def open_engine(url: str, *, read_only: bool = False) -> tuple[sa.Engine, Callab
     path = Path(parsed.database)
     if read_only:
         if not path.exists():
-            raise StorageError(f"{path}: there is no database yet; `monitor run` or `monitor once` makes it")
+            raise NoDatabaseError(
+                f"{path}: there is no database yet; `monitor run` or `monitor once` makes it"
+            )
         engine = _sqlite_engine(path, read_only=True)
         engine.connect().close()  # what is no database is refused here, not at the first question
         return engine, engine.dispose
