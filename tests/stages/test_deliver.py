@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -325,6 +326,22 @@ async def test_at_its_own_pace_a_channel_never_has_to_ask(storage: Storage, data
         outbox.started(pace=stage.PACE)
         await outbox.settled()
         assert standin.requests == {"chat.postMessage": 2}
+
+
+@pytest.mark.slow
+async def test_two_hundred_messages_against_a_rate_limit_all_arrive_in_order(
+    storage: Storage, database: OwnThread
+) -> None:
+    stored_deliveries(storage, *(new_delivery(n) for n in range(200)))
+    # Slack's clock runs fifty times too fast: it takes fifty messages in what we take for a second.
+    async with (
+        SlackStandIn(CHANNELS, burst=50, clock=lambda: time.time() * 50) as standin,
+        open_slack(standin.api_url, TOKEN) as slack,
+    ):
+        outbox = Outbox(storage, database, slack)
+        await outbox.settled()
+        assert posted(standin, NEWS) == [f"d{n}" for n in range(200)]
+        assert "ratelimited" in outbox.reasons()
 
 
 # --- ends and beginnings -----------------------------------------------------------------------------

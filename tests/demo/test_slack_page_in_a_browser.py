@@ -1,0 +1,58 @@
+"""The stand-in's page in a real Chromium."""
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from monitor.demo.slack import SlackStandIn
+
+pytestmark = pytest.mark.slow
+
+HOSTILE = "<img src=x onerror=document.title='owned'> <script>document.title='owned'</script>"
+QUIET = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--virtual-time-budget=4000",
+)
+
+
+@pytest.fixture
+def chromium() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must have Chromium: apt-get install chromium")
+        pytest.skip("no Chromium here; on Debian: apt-get install chromium")
+    return found
+
+
+async def dom(chromium: str, profile: Path, url: str) -> str:
+    """The page as the browser has it after its scripts ran."""
+    process = await asyncio.create_subprocess_exec(
+        *(chromium, *QUIET, f"--user-data-dir={profile}", "--dump-dom", url),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    output, _ = await process.communicate()
+    return output.decode()
+
+
+async def test_the_page_shows_channels_and_messages_and_runs_nothing_of_theirs(
+    standin: SlackStandIn, chromium: str, tmp_path: Path
+) -> None:
+    standin.say("isis-watch", "Cell uncovered in Mosul")
+    standin.say("isis-watch", HOSTILE)
+    page = await dom(chromium, tmp_path, f"{standin.url}#isis-watch")
+    assert "Cell uncovered in Mosul" in page
+    assert "news-alerts" in page, "the other channel is listed"
+    assert "&lt;img src=x onerror" in page, "markup is shown as text"
+    assert "<title>owned" not in page
