@@ -128,7 +128,12 @@ async def open_pipeline(
                     storage=storage,
                     database=database,
                     poll=Poll(
-                        store=storage.polls, database=database, source=source, now=now, on_report=reported
+                        store=storage.polls,
+                        database=database,
+                        source=source,
+                        now=now,
+                        on_report=reported,
+                        every=config.settings.fetch.every,
                     ),
                     scoring=asyncio.create_task(
                         _open_scoring(config, storage, database, encoding, now, reported)

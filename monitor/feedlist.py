@@ -87,6 +87,7 @@ def _spec(entry: FeedEntry, every: timedelta) -> FeedSpec:
         every=entry.every or every,
         alert_backlog=entry.alert_backlog,
         full_text=entry.full_text,
+        paced=entry.every is not None,
     )
 
 

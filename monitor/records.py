@@ -34,7 +34,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedSpec:
-    """A feed as ``feeds.yaml`` asks for it; ``every`` already has its default filled in."""
+    """A feed as ``feeds.yaml`` asks for it; ``every`` already has its default filled in.
+
+    ``paced`` is true when ``feeds.yaml`` itself names the interval, which then is kept to.
+    """
 
     url: str
     name: str
@@ -42,6 +45,7 @@ class FeedSpec:
     every: timedelta
     alert_backlog: timedelta
     full_text: bool = False
+    paced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +92,24 @@ class Feed:
     last_success_at: datetime | None = None
     failures: int = 0
     last_error: str | None = None
+    rhythm: "Rhythm | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """When a feed publishes: items by UTC hour of the day over ``days`` watched until ``seen_to``."""
+
+    counts: tuple[float, ...]
+    days: float
+    seen_to: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollPlan:
+    """What follows from a poll: when the next one is due, and what has been learned."""
+
+    next_poll_at: datetime
+    rhythm: Rhythm | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

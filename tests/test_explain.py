@@ -5,7 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from builders import ALERT, NOW, fetched, keyed, new_delivery, opened, score, spec, stored_items, topic
+from builders import (
+    ALERT,
+    NOW,
+    fetched,
+    keyed,
+    new_delivery,
+    next_at,
+    opened,
+    score,
+    spec,
+    stored_items,
+    topic,
+)
 
 from monitor import explain
 from monitor.configuration import Configuration
@@ -121,7 +133,7 @@ def test_feeds_show_their_health_the_troubled_ones_first(
         storage.polls.sync_feeds(config.feeds, NOW)
         for feed in storage.ledger.feeds():
             outcome = failed if feed.spec.name == "Other" else fetched()
-            storage.polls.record_poll(feed, outcome, [], NOW, NOW)
+            storage.polls.record_poll(feed, outcome, [], NOW, next_at(NOW))
     rows = {row["name"]: row for row in explain.feed_rows(config)}
     assert rows["Wire"]["health"] == "ok"
     assert rows["Wire"]["last_success_at"] == NOW.isoformat()

@@ -20,7 +20,9 @@ from monitor.records import (
     KeyedItem,
     Match,
     NewDelivery,
+    PollPlan,
     Receipt,
+    Rhythm,
     Score,
     Verdict,
 )
@@ -47,9 +49,16 @@ class PollStore(Protocol):
         outcome: FetchOutcome,
         items: Sequence[KeyedItem],
         now: datetime,
-        next_poll: datetime,
+        plan: Callable[[Sequence[KeyedItem]], PollPlan],
     ) -> int:
-        """Store a poll's new items, the feed's validators and health; return how many items were new."""
+        """Store a poll's new items, the feed's validators, health and plan; return how many were new.
+
+        ``plan`` is given the new items, and says what follows from them.
+        """
+        ...
+
+    def rhythms(self) -> list[Rhythm]:
+        """Return what has been learned of the feeds that follow their rhythm."""
 
 
 class ScoreStore(Protocol):

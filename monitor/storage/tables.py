@@ -61,6 +61,9 @@ feeds = sa.Table(
     sa.Column("last_success_at", Utc),
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
     sa.Column("last_error", sa.Text),
+    # True where feeds.yaml itself names the interval; the others follow what is learned of their rhythm.
+    sa.Column("paced", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("rhythm", sa.JSON),
     sa.Index("ix_feeds_due", "active", "next_poll_at"),
 )
 
