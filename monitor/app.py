@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from statistics import median_low
 
 from monitor.alert import Alert, AlertReport
 from monitor.configuration import Configuration
@@ -34,6 +36,11 @@ Clock = Callable[[], datetime]
 Report = PollReport | ScoreReport | AlertReport | DeliverReport
 
 TICK = timedelta(seconds=1)
+LONGEST_SLEEP = 5.0
+"""Seconds after which a stage looks at its table although nobody has rung."""
+LONGEST_PAUSE = 60.0
+"""Seconds between two tries of a stage that keeps failing."""
+STOP_POSTS = 10.0
 DRAIN_POLLS = 5.0
 DRAIN_STAGES = 9.0
 """Seconds; with the ten that a post under way may take, they stay within the 25 that `run` promises."""
@@ -76,7 +83,8 @@ class Pipeline:
 
     async def score(self) -> int:
         """Score everything that waits."""
-        return await (await self.scoring).work()
+        # Shielded: who is cancelled while the model loads must not stop it from loading for the others.
+        return await (await asyncio.shield(self.scoring)).work()
 
     async def one_pass(self) -> None:
         """Poll what is due, and bring it as far as the outbox."""
@@ -122,6 +130,10 @@ async def open_pipeline(
             interrupted = await database(storage.deliveries.interrupted)
             if interrupted:
                 logger.warning("interrupted_deliveries", extra={"in_doubt": interrupted})
+            channels = {topic.id: topic.channel for topic in config.topics}
+            moved = await database(storage.deliveries.readdress, channels, config.settings.slack.channel)
+            if moved:
+                logger.warning("readdressed_deliveries", extra={"messages": moved})
             limits = FetchLimits(allow_private=config.settings.fetch.allow_private)
             async with open_source(limits) as source:
                 pipeline = Pipeline(
@@ -162,13 +174,22 @@ async def open_pipeline(
                     yield pipeline
                 finally:
                     pipeline.poll.abandon()
-                    await pipeline.deliver.stop()
+                    await _stopped(pipeline.deliver)
                     pipeline.scoring.cancel()
         finally:
             await database(storage.close)
     finally:
         encoding.close()
         database.close()
+
+
+async def _stopped(deliver: Deliver) -> None:
+    """Let posts under way end; what is cut off is in doubt, and looked for at the next start."""
+    try:
+        async with asyncio.timeout(STOP_POSTS):
+            await deliver.stop()
+    except TimeoutError:
+        logger.warning("posts_cut_off")
 
 
 async def _open_scoring(
@@ -222,7 +243,7 @@ async def run(config: Configuration, environ: Mapping[str, str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     web = config.settings.web
-    longest = max((feed.every for feed in config.feeds), default=config.settings.fetch.every)
+    usual = median_low(feed.every for feed in config.feeds)
     async with (
         open_notifier(config, environ) as notifier,
         open_pipeline(config, notifier) as pipeline,
@@ -233,7 +254,7 @@ async def run(config: Configuration, environ: Mapping[str, str]) -> None:
             ledger=pipeline.storage.ledger,
             database=pipeline.database,
             now=utc_now,
-            longest_interval=3 * longest,
+            longest_interval=3 * usual,
         ),
     ):
         await work_until(stop, pipeline)
@@ -273,14 +294,23 @@ async def _until_failed(scoring: asyncio.Task[Scoring]) -> None:
 
 
 async def _keep_working(name: str, bell: asyncio.Event, work: Callable[[], Awaitable[object]]) -> None:
+    failures = 0
     while True:
-        await bell.wait()
+        try:
+            async with asyncio.timeout(LONGEST_SLEEP):
+                await bell.wait()
+        except TimeoutError:
+            pass  # ticks follow the clock, and stay away for as long as it has been set back
         bell.clear()
         try:
             await work()
-        except Exception:
-            # The rows are still there; the next tick tries again.
-            logger.exception("stage_failed", extra={"stage": name})
+            failures = 0
+        except Exception as error:
+            # The rows are still there, and are tried again; a trace each time would fill the disk.
+            failures += 1
+            extra = {"stage": name, "failures": failures, "error": repr(error)}
+            logger.error("stage_failed", extra=extra, exc_info=failures == 1)
+            await asyncio.sleep(min(2.0**failures, LONGEST_PAUSE))
 
 
 async def _drain(pipeline: Pipeline) -> None:
@@ -290,15 +320,25 @@ async def _drain(pipeline: Pipeline) -> None:
             await pipeline.poll.settled()
     except TimeoutError:
         pipeline.poll.abandon()
-    if not pipeline.scoring.done():
-        return
+    stages: list[Callable[[], Awaitable[object]]] = [
+        pipeline.alert.work,
+        partial(pipeline.deliver.emptied, DRAIN_STAGES),
+    ]
+    if pipeline.scoring.done() and not pipeline.scoring.cancelled():
+        stages.insert(0, pipeline.score)
     try:
         async with asyncio.timeout(DRAIN_STAGES):
-            await pipeline.score()
-            await pipeline.alert.work()
-            await pipeline.deliver.emptied(DRAIN_STAGES)
+            for finish in stages:
+                await _finished(finish)
     except TimeoutError:
         logger.warning("drain_cut_short")
+
+
+async def _finished(finish: Callable[[], Awaitable[object]]) -> None:
+    try:
+        await finish()
+    except Exception as error:
+        logger.exception("drain_failed", extra={"error": repr(error)})
 
 
 def _ring(wakes: Wakes, report: Report) -> None:

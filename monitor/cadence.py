@@ -17,6 +17,9 @@ from monitor.records import Feed, FetchFailed, FetchOutcome, Rhythm
 LONGEST_BACK_OFF = timedelta(days=1)
 LONGEST_HINT = timedelta(hours=1)
 """How long a feed's own word on caching may hold it back: many state a day and publish hourly."""
+LONGEST_PASSING = timedelta(hours=1)
+"""The back-off from what passes, such as a network that is down: perhaps our own, and then of all feeds."""
+_PASSING = {"connect", "timeout", "empty"}
 JITTER = 0.1
 """The share of an interval by which a poll may come sooner or later, so that feeds spread out."""
 SHORTEST = timedelta(minutes=1)
@@ -119,13 +122,15 @@ def next_poll(
 
     ``learned`` is the wait that its rhythm asks for and ``hint`` the least that its server asks for; both
     are None for a feed with an interval of its own. A failing feed is asked half as often after each
-    failure, at least once a day, and never given up; a server that says how long to wait is obeyed within
-    that day.
+    failure, at least once a day (once an hour if the failure is of a passing kind), and never given up; a
+    server that says how long to wait is obeyed within a day.
     """
     if isinstance(outcome, FetchFailed):
         wait = feed.spec.every
         # The exponent is capped: 2 ** 17 times the shortest interval, a second, is past a day already.
-        wait = min(wait * 2 ** min(feed.failures, 17), max(LONGEST_BACK_OFF, wait))
+        passing = outcome.kind in _PASSING or (outcome.status or 0) >= 500
+        longest = max(LONGEST_PASSING if passing else LONGEST_BACK_OFF, wait)
+        wait = min(wait * 2 ** min(feed.failures, 17), longest)
         if outcome.retry_after is not None:
             wait = max(wait, min(outcome.retry_after, LONGEST_BACK_OFF))
     else:

@@ -136,7 +136,7 @@ def explain(url: str, config: ConfigOption = CONFIG, as_json: JsonOption = False
         histories = explaining.histories(loaded, url)
         if as_json:
             _print_json(explaining.as_json(histories))
-        else:
+        elif histories:
             typer.echo("\n".join(explaining.lines(loaded, histories)))
         if not histories:
             raise MonitorError(f"{url}: no feed has shown this address")

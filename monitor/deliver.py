@@ -156,11 +156,12 @@ class Deliver:
                 asked = retry_after.total_seconds() if retry_after else 0.0
                 self._hold(channel, asked or self._back_off(channel))
                 return False
-            case InDoubt(reason=reason):
+            case InDoubt(reason=reason, retry_after=retry_after):
                 await self._database(self._store.record_state, delivery.id, "in_doubt", reason)
                 logger.warning("in_doubt", extra=extra | {"reason": reason})
                 if looked:
-                    self._hold(channel, self._back_off(channel))
+                    asked = retry_after.total_seconds() if retry_after else 0.0
+                    self._hold(channel, asked or self._back_off(channel))
                 return not looked
 
     def _back_off(self, channel: str) -> float:

@@ -10,6 +10,9 @@ from monitor.poll import PollReport
 from monitor.records import FetchFailed, Posted
 from monitor.score import ScoreReport
 
+LONGEST_WAIT = timedelta(minutes=10)
+"""For how long an item or a message may wait before something must be wrong."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Health:
@@ -55,15 +58,27 @@ class Health:
     def _count(self, name: str, by: int = 1) -> None:
         self.counts[name] = self.counts.get(name, 0) + by
 
-    def unready(self, now: datetime, longest_interval: timedelta) -> str | None:
+    def unready(
+        self,
+        now: datetime,
+        longest_interval: timedelta,
+        unscored_since: datetime | None,
+        undelivered_since: datetime | None,
+    ) -> str | None:
         """Say in plain words why the service is not doing its work, or None if it is.
 
-        ``longest_interval``: within so much time some poll must have succeeded.
+        ``longest_interval``: within so much time some poll must have succeeded. The other two: since when
+        the oldest item waits for its score, and the oldest message for its channel.
         """
         if self.last_good_poll_at is None:
             return "no feed has been polled successfully yet"
         if now - self.last_good_poll_at > longest_interval:
             return f"no feed has been polled successfully since {self.last_good_poll_at:%Y-%m-%d %H:%M} UTC"
+        if undelivered_since and now - undelivered_since > LONGEST_WAIT:
+            reason = self.last_refusal or "no attempt has been made since the start"
+            return f"a message has been waiting since {undelivered_since:%Y-%m-%d %H:%M} UTC: {reason}"
+        if unscored_since and now - unscored_since > LONGEST_WAIT:
+            return f"an item has been waiting for its score since {unscored_since:%Y-%m-%d %H:%M} UTC"
         return None
 
     def as_json(self) -> dict[str, Any]:

@@ -40,7 +40,10 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 
 def canonical_url(url: str) -> str | None:
-    """Return the one spelling of a web address, without what only tracks readers; None if it is not one."""
+    """Return the one spelling of a web address, without what only tracks readers; None if it is not one.
+
+    It says https even where the address says http: sites move, and their pages stay the same.
+    """
     try:
         parts = urlsplit(url.strip())
         port, host = parts.port, _host(parts.hostname or "")
@@ -48,10 +51,10 @@ def canonical_url(url: str) -> str | None:
         return None
     if parts.scheme not in _PORTS or not host:
         return None
-    authority = host if port in (None, _PORTS[parts.scheme]) else f"{host}:{port}"
+    authority = host if port in (None, *_PORTS.values()) else f"{host}:{port}"
     # A fragment is a place on the page; only "#!" once stood for the page itself.
     fragment = _normal(parts.fragment) if parts.fragment.startswith("!") else ""
-    return urlunsplit((parts.scheme, authority, _normal(parts.path) or "/", _telling(parts.query), fragment))
+    return urlunsplit(("https", authority, _normal(parts.path) or "/", _telling(parts.query), fragment))
 
 
 def item_key(guid: str | None, url: str | None, title: str, summary: str) -> str:
@@ -107,9 +110,7 @@ def _told(item: ParsedItem) -> str:
 
 
 def _page(url: str | None) -> str | None:
-    """Return the canonical address without its scheme: sites move to https and their items stay the same."""
-    canonical = canonical_url(url) if url else None
-    return canonical and canonical.partition("://")[2]
+    return canonical_url(url) if url else None
 
 
 def _hashed(*parts: str) -> str:

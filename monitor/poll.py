@@ -22,7 +22,9 @@ from monitor.threads import OwnThread
 logger = logging.getLogger(__name__)
 
 CLAIM = timedelta(minutes=5)
-"""For how long a poll may be under way; longer than every limit of a fetch and a parse together."""
+"""For how long a feed is taken; what is still under way then is taken again, and not polled twice."""
+CONCURRENCY = 1000
+"""Polls at once. The source gives each host its turn; who waits for one must not keep others from theirs."""
 
 WORTH_LASTS = timedelta(hours=1)
 """Rhythms change slowly; what a request is worth is worked out again so often."""
@@ -49,7 +51,7 @@ class Poll:
         now: Callable[[], datetime],
         on_report: Callable[[PollReport], None],
         every: timedelta,
-        concurrency: int = 32,
+        concurrency: int = CONCURRENCY,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
@@ -60,14 +62,15 @@ class Poll:
         self._every = every
         self._concurrency = concurrency
         self._chance = chance
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[int, asyncio.Task[None]] = {}
         self._worth: float | None = None
         self._worth_at: datetime | None = None
 
     async def start_due(self) -> int:
         """Begin polling the feeds that are due, as many as there is room for; return how many."""
         # A poll is done as soon as it has reported; its place in the set is cleared a moment later.
-        room = self._concurrency - sum(not poll.done() for poll in self._under_way)
+        self._under_way = {feed: poll for feed, poll in self._under_way.items() if not poll.done()}
+        room = self._concurrency - len(self._under_way)
         if room <= 0:
             return 0
         now = self._now()
@@ -75,16 +78,16 @@ class Poll:
             self._worth_at = now
             self._worth = await self._database(self._request_worth)
         due = await self._database(self._store.claim_due, now, now + CLAIM, room)
-        for feed in due:
-            task = asyncio.create_task(self._poll(feed), name=f"poll {feed.spec.name}")
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
-        return len(due)
+        fresh = [feed for feed in due if feed.id not in self._under_way]
+        for feed in fresh:
+            poll = asyncio.create_task(self._poll(feed), name=f"poll {feed.spec.name}")
+            self._under_way[feed.id] = poll
+        return len(fresh)
 
     async def settled(self) -> None:
         """Wait until no poll is under way."""
-        while self._under_way:
-            await asyncio.wait(self._under_way)
+        while polls := [poll for poll in self._under_way.values() if not poll.done()]:
+            await asyncio.wait(polls)
 
     async def work(self) -> int:
         """Poll everything that is due, to the end; return how many polls that took."""
@@ -96,8 +99,8 @@ class Poll:
 
     def abandon(self) -> None:
         """Stop the polls under way; what they claimed is due again at the next start."""
-        for task in self._under_way:
-            task.cancel()
+        for poll in self._under_way.values():
+            poll.cancel()
 
     async def _poll(self, feed: Feed) -> None:
         try:

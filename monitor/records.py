@@ -323,9 +323,13 @@ class NotPosted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InDoubt:
-    """Nobody can say whether the channel has got the message; only looking there can."""
+    """Nobody can say whether the channel has got the message; only looking there can.
+
+    ``retry_after`` is how long the channel asked to be left alone when it was looked at.
+    """
 
     reason: str
+    retry_after: timedelta | None = None
 
 
 PostOutcome = Posted | NotPosted | InDoubt

@@ -12,7 +12,7 @@ from monitor.records import FetchFailed, FetchOutcome, NotModified, Rhythm
 
 DAY = timedelta(days=1)
 MIDDLE = 0.5
-FAILED = FetchFailed(kind="timeout", message="no answer")
+FAILED = FetchFailed(kind="parse", message="not a feed")
 EVERY = st.timedeltas(timedelta(seconds=1), timedelta(days=400))
 CHANCE = st.floats(0, 1, exclude_max=True)
 MINUTE = timedelta(minutes=1)
@@ -42,6 +42,22 @@ def test_a_good_poll_is_followed_by_the_next_after_the_interval(outcome: FetchOu
 )
 def test_each_failure_doubles_the_interval_up_to_a_day(failures: int, wait: timedelta) -> None:
     assert next_poll(feed(failures=failures), FAILED, NOW, MIDDLE) == NOW + wait
+
+
+@pytest.mark.parametrize(
+    ("failed", "wait"),
+    [
+        (FetchFailed(kind="connect", message="no network"), HOUR),
+        (FetchFailed(kind="timeout", message="no answer"), HOUR),
+        (FetchFailed(kind="empty", message="nothing"), HOUR),
+        (FetchFailed(kind="http", message="HTTP 503", status=503), HOUR),
+        (FetchFailed(kind="http", message="HTTP 404", status=404), DAY),
+        (FetchFailed(kind="tls", message="expired"), DAY),
+    ],
+)
+def test_what_passes_is_asked_again_within_the_hour(failed: FetchFailed, wait: timedelta) -> None:
+    assert next_poll(feed(failures=20), failed, NOW, MIDDLE) == NOW + wait
+    assert next_poll(feed(every=2 * DAY, failures=20), failed, NOW, MIDDLE) == NOW + 2 * DAY
 
 
 @pytest.mark.parametrize("every", [timedelta(seconds=1), timedelta(weeks=8)])

@@ -6,7 +6,7 @@ from builders import ALERT, HOUR, NOW, delivery, feed, fetched, item, score
 
 from monitor.alert import AlertReport
 from monitor.deliver import DeliverReport
-from monitor.health import Health
+from monitor.health import LONGEST_WAIT, Health
 from monitor.poll import PollReport
 from monitor.records import (
     FetchFailed,
@@ -73,13 +73,24 @@ def test_a_refusal_is_shown_until_a_message_gets_through(health: Health) -> None
 
 
 def test_ready_means_that_a_poll_has_succeeded_lately(health: Health) -> None:
-    assert "no feed has been polled" in (health.unready(NOW, HOUR) or "")
+    assert "no feed has been polled" in (health.unready(NOW, HOUR, None, None) or "")
     health.note(PollReport(feed=feed(), outcome=FAILED, new=0), NOW)
-    assert health.unready(NOW, HOUR) is not None
+    assert health.unready(NOW, HOUR, None, None) is not None
     health.note(PollReport(feed=feed(), outcome=fetched(), new=0), NOW)
-    assert health.unready(NOW + HOUR, HOUR) is None
-    late = health.unready(NOW + HOUR + timedelta(microseconds=1), HOUR)
+    assert health.unready(NOW + HOUR, HOUR, None, None) is None
+    late = health.unready(NOW + HOUR + timedelta(microseconds=1), HOUR, None, None)
     assert late == "no feed has been polled successfully since 2026-11-20 12:00 UTC"
+
+
+def test_ready_means_that_nothing_waits_for_long(health: Health) -> None:
+    health.note(PollReport(feed=feed(), outcome=fetched(), new=0), NOW)
+    lately, long_ago = NOW - LONGEST_WAIT, NOW - LONGEST_WAIT - timedelta(seconds=1)
+    assert health.unready(NOW, HOUR, lately, lately) is None
+    assert "waiting for its score" in (health.unready(NOW, HOUR, long_ago, None) or "")
+    health.note(attempted(NotPosted(reason="token_revoked")), NOW)
+    undelivered = health.unready(NOW, HOUR, None, long_ago)
+    assert undelivered is not None
+    assert undelivered.endswith("#news-alerts: token_revoked")
 
 
 def test_everything_counted_can_be_sent_as_json(health: Health) -> None:

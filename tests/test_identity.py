@@ -23,7 +23,7 @@ ADDRESS = st.builds(
     ("url", "expected"),
     [
         ("HTTPS://Example.ORG:443", "https://example.org/"),
-        ("http://example.org:8080/A", "http://example.org:8080/A"),
+        ("http://example.org:8080/A", "https://example.org:8080/A"),
         ("https://user:secret@example.org/a#top", "https://example.org/a"),
         ("https://example.org/#!/story/5", "https://example.org/#!/story/5"),
         ("https://example.org/a/", "https://example.org/a/"),

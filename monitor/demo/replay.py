@@ -107,14 +107,14 @@ class FeedServer:
         self.specs: dict[str, FeedSpec] = {}
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Serve on a free port of the loopback interface."""
+    async def running(self, port: int = 0) -> AsyncIterator[None]:
+        """Serve on a port of the loopback interface, 0 for any free one; OSError when it is taken."""
         application = web.Application()
         application.add_routes([web.get("/{feed}/feed.xml", self._answer)])
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            await web.TCPSite(runner, "127.0.0.1", port).start()
             self._base = f"http://127.0.0.1:{runner.addresses[0][1]}"
             yield
         finally:

@@ -6,10 +6,11 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.markup import escape
@@ -28,12 +29,13 @@ from monitor.configuration import Configuration
 from monitor.deliver import PACE, DeliverReport
 from monitor.demo.replay import Capture, FeedServer, by_time, read_index, unpacked
 from monitor.demo.slack import SlackStandIn
-from monitor.errors import MonitorError
+from monitor.errors import MonitorError, NoDatabaseError
 from monitor.notify import open_slack
 from monitor.policy import REASONS
 from monitor.poll import PollReport
 from monitor.records import FetchFailed, Posted
 from monitor.settings import StorageSettings
+from monitor.storage import open_storage
 
 SAMPLES = Path(__file__).parent / "samples"
 TOKEN = "xoxb-demo"  # noqa: S105 - the stand-in takes any
@@ -70,8 +72,10 @@ async def demo(
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(unpacked(bodies or SAMPLES))
         storage = stack.enter_context(_database(database))
+        before = _kept_replay(storage)
         server = FeedServer(folder)
-        await stack.enter_async_context(server.running())
+        # A feed is its address: in a kept database the feeds must be found where they were.
+        await stack.enter_async_context(server.running(before.port))
         slack = await stack.enter_async_context(_slack(port, hurried=speed > 1))
         console.print(f"Slack stand-in: [link={slack.url}]{slack.url}[/link] (nothing leaves this machine)")
         notifier = await stack.enter_async_context(open_slack(slack.api_url, TOKEN))
@@ -85,7 +89,7 @@ async def demo(
                 tempo=Tempo(pace=PACE / max(speed, 1.0)),
             )
         )
-        await _replay(pipeline, server, clock, captures, speed, show)
+        await _replay(pipeline, server, clock, captures, speed, show, before.resume_at)
         await _tell_summary(pipeline, slack, show)
         if not once:
             console.print(f"\nThe page stays at {slack.url} until you press Ctrl-C.")
@@ -156,9 +160,9 @@ async def _replay(
     captures: list[Capture],
     speed: float,
     show: Show,
+    resume_at: datetime,
 ) -> None:
     """Step through the moments of capture; each is brought as far as the outbox before the next."""
-    resume_at = await _resume_at(pipeline)
     delivering = asyncio.create_task(_deliver_meanwhile(pipeline))
     try:
         with _progress(show.console) as progress:
@@ -187,11 +191,32 @@ async def _replay(
         await asyncio.gather(delivering, return_exceptions=True)
 
 
-async def _resume_at(pipeline: Pipeline) -> datetime:
-    """The moment at which an earlier replay into the same database stopped."""
-    feeds = await pipeline.database(pipeline.storage.ledger.feeds)
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptReplay:
+    """What an earlier replay into this database left: its server's port, and the moment it had reached."""
+
+    port: int = 0
+    resume_at: datetime = _BEFORE_ALL
+
+
+def _kept_replay(storage_url: str) -> KeptReplay:
+    try:
+        storage = open_storage(storage_url, read_only=True)
+    except NoDatabaseError:
+        return KeptReplay()
+    try:
+        feeds = storage.ledger.feeds()
+    finally:
+        storage.close()
+    if not feeds:
+        return KeptReplay()
+    # The feeds of the moment that was being replayed; some of them may have been polled for it, some not.
     polled = [feed.last_polled_at for feed in feeds if feed.last_polled_at]
-    return max(polled, default=datetime.min.replace(tzinfo=UTC))
+    resume_at = max(polled, default=_BEFORE_ALL)
+    return KeptReplay(port=urlsplit(feeds[0].spec.url).port or 0, resume_at=resume_at)
 
 
 async def _deliver_meanwhile(pipeline: Pipeline) -> None:

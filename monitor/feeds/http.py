@@ -12,7 +12,7 @@ import re
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
@@ -48,7 +48,15 @@ _REFUSED_ERRNO = -1000
 async def open_http(limits: FetchLimits) -> AsyncIterator["HttpSource"]:
     """Open a source with its connections and parser processes, and end them on the way out."""
     parser = Parser(limits)
-    session = aiohttp.ClientSession(
+    async with _session(limits) as session, _session(replace(limits, allow_private=())) as public_session:
+        try:
+            yield HttpSource(session, public_session, parser, limits)
+        finally:
+            await parser.close()
+
+
+def _session(limits: FetchLimits) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, socket_factory=_guarded(limits)),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
@@ -57,11 +65,6 @@ async def open_http(limits: FetchLimits) -> AsyncIterator["HttpSource"]:
         ),
         headers={"User-Agent": limits.user_agent, "Accept": _ACCEPT, "Accept-Encoding": "gzip, deflate"},
     )
-    async with session:
-        try:
-            yield HttpSource(session, parser, limits)
-        finally:
-            await parser.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +81,15 @@ class _Body:
 class HttpSource:
     """Feeds over HTTP."""
 
-    def __init__(self, session: aiohttp.ClientSession, parser: Parser, limits: FetchLimits) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        public_session: aiohttp.ClientSession,
+        parser: Parser,
+        limits: FetchLimits,
+    ) -> None:
         self._session = session
+        self._public_session = public_session
         self._parser = parser
         self._limits = limits
         self._slots = asyncio.Semaphore(limits.concurrency)
@@ -107,7 +117,9 @@ class HttpSource:
                     kind="address", message="The address is not a web address (http or https)."
                 )
             seen.add(url)
-            async with self._session.get(url, headers=_conditions(feed), allow_redirects=False) as response:
+            # A public feed must not be able to send us into a network that was opened for another feed.
+            session = self._session if _host(url) == _host(feed.spec.url) else self._public_session
+            async with session.get(url, headers=_conditions(feed), allow_redirects=False) as response:
                 location = response.headers.get("Location")
                 if response.status not in _REDIRECTS or not location:
                     return await self._answer(feed, response)

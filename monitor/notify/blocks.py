@@ -35,6 +35,11 @@ def slack_blocks(message: Message) -> list[Block]:
     return blocks
 
 
+def slack_lines(message: Message) -> str:
+    """Return the whole message as escaped text, for when Slack takes no blocks of it."""
+    return escaped(_cut("\n".join(plain_lines(message)), MAX_TEXT))
+
+
 def plain_lines(message: Message) -> list[str]:
     """Return the message as lines of plain text, for a terminal or a channel without any layout."""
     link = [message.url] if message.url else []

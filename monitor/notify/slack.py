@@ -19,14 +19,14 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from monitor.notify.blocks import slack_blocks, slack_text
+from monitor.notify.blocks import slack_blocks, slack_lines, slack_text
 from monitor.records import Delivery, InDoubt, NotPosted, Posted, PostOutcome, Receipt
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT = 10.0
 """Seconds for one call of Slack's API."""
-CLOCK_SKEW = timedelta(minutes=2)
+CLOCK_SKEW = timedelta(hours=1)
 """How far our clock may be ahead of Slack's when looking for a message by the time of its first attempt."""
 EVENT_TYPE = "monitor_alert"
 
@@ -41,6 +41,11 @@ _MALFORMED = {
     "metadata_too_large",
     "invalid_metadata_format",
     "invalid_metadata_schema",
+    "invalid_arguments",
+    "invalid_arg_name",
+    "invalid_array_arg",
+    "invalid_post_type",
+    "no_text",
 }
 # Posting is allowed and looking is not; waiting will not change that.
 _BLIND = {"missing_scope", "not_allowed_token_type", "no_permission"}
@@ -106,7 +111,7 @@ class SlackNotifier:
         answer = await _answer(
             self._client.chat_postMessage(
                 channel=delivery.channel,
-                text=slack_text(delivery.message),
+                text=slack_text(delivery.message) if blocks else slack_lines(delivery.message),
                 blocks=blocks,
                 metadata={
                     "event_type": EVENT_TYPE,
@@ -196,7 +201,7 @@ def _unseen(outcome: NotPosted | InDoubt) -> NotPosted | InDoubt:
     """
     if isinstance(outcome, NotPosted) and outcome.reason in _BLIND:
         return NotPosted(reason=f"cannot look ({outcome.reason}): it may appear twice")
-    return InDoubt(reason=f"cannot look now: {outcome.reason}")
+    return InDoubt(reason=f"cannot look now: {outcome.reason}", retry_after=outcome.retry_after)
 
 
 def _delivery_id(message: dict[str, Any]) -> str | None:

@@ -65,7 +65,7 @@ class ScoreStore(Protocol):
     """What score asks."""
 
     def unscored(self, limit: int) -> list[Item]:
-        """Return items nobody has scored, oldest first."""
+        """Return items nobody has scored: news before backlog, then the oldest first."""
 
     def vectors(self, model: str, text_hashes: Iterable[str]) -> dict[str, Vectors]:
         """Return the stored vectors (float32, unit length) among those asked for."""
@@ -107,6 +107,13 @@ class DeliverStore(Protocol):
     def interrupted(self) -> int:
         """Call in doubt what a process that died was sending; return how many."""
 
+    def readdress(self, channels: Mapping[str, str], default: str) -> int:
+        """Send on what waits for a channel that no topic names any more; return how many messages that are.
+
+        ``channels`` are the topics' by topic id. What is in doubt must be looked for where it was sent.
+        """
+        ...
+
     def count_open(self) -> int:
         """Return how many deliveries are not settled."""
 
@@ -128,6 +135,10 @@ class Ledger(Protocol):
 
     def history(self, urls: frozenset[str]) -> list[History]:
         """Return what happened to every item with one of these addresses, as shown or canonical."""
+
+    def waiting_since(self) -> tuple[datetime | None, datetime | None]:
+        """Return since when the oldest item waits for a score, and the oldest message for its channel."""
+        ...
 
     def counts(self) -> dict[str, int]:
         """Return how many rows of each kind there are, and how much work is waiting."""

@@ -91,8 +91,11 @@ class SqlAlertStore:
 
 
 def _same(item: Item) -> sa.ColumnElement[bool]:
-    by_url = items.c.canonical_url == item.canonical_url if item.canonical_url else sa.false()
     by_headline = items.c.headline_key == item.headline_key if item.headline_key else sa.false()
+    if item.canonical_url is None:
+        return by_headline
+    # Within one feed items have told each other apart already, and some link them all to one page.
+    by_url = sa.and_(items.c.canonical_url == item.canonical_url, items.c.feed_id != item.feed_id)
     return sa.or_(by_url, by_headline)
 
 

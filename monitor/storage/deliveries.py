@@ -1,5 +1,6 @@
 """Statements of the deliver stage."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -55,6 +56,22 @@ class SqlDeliverStore:
                 .values(state="in_doubt", last_error="interrupted while sending")
             )
         return result.rowcount
+
+    def readdress(self, channels: Mapping[str, str], default: str) -> int:
+        """Send on what waits for a channel that no topic names any more; return how many messages that are.
+
+        ``channels`` are the topics' by topic id. What is in doubt must be looked for where it was sent.
+        """
+        moved = 0
+        stranded = sa.and_(
+            deliveries.c.state == "pending", deliveries.c.channel.not_in({*channels.values(), default})
+        )
+        with self._engine.begin() as db:
+            for topic_id in db.scalars(sa.select(deliveries.c.topic_id).where(stranded).distinct()).all():
+                channel = channels.get(topic_id, default)
+                of_topic = sa.and_(stranded, deliveries.c.topic_id == topic_id)
+                moved += db.execute(deliveries.update().where(of_topic).values(channel=channel)).rowcount
+        return moved
 
     def count_open(self) -> int:
         """Return how many deliveries are not settled."""

@@ -12,6 +12,8 @@ import alembic.config
 import alembic.util
 import pysqlite3
 import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from monitor.errors import NoDatabaseError, StorageError
 
@@ -65,7 +67,7 @@ def open_engine(url: str, *, read_only: bool = False) -> tuple[sa.Engine, Callab
                 f"{path}: there is no database yet; `monitor run` or `monitor once` makes it"
             )
         engine = _sqlite_engine(path, read_only=True)
-        engine.connect().close()  # what is no database is refused here, not at the first question
+        _expect_current(engine, path)
         return engine, engine.dispose
     with ExitStack() as opened:
         opened.enter_context(_lock(path))
@@ -80,13 +82,31 @@ def open_engine(url: str, *, read_only: bool = False) -> tuple[sa.Engine, Callab
         return engine, opened.pop_all().close
 
 
+def _expect_current(engine: sa.Engine, path: Path) -> None:
+    """Refuse here, not at the first question, what is no database of ours at this version."""
+    try:
+        with engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_heads()
+    except sa.exc.DatabaseError as error:
+        raise StorageError(f"{path}: not a usable database: {error.orig}") from error
+    if set(found) != set(ScriptDirectory.from_config(_alembic()).get_heads()):
+        raise StorageError(
+            f"{path}: not a database of this version; `monitor run` or `monitor once` brings one up to date"
+        )
+
+
 def migrate(engine: sa.Engine) -> None:
     """Bring the schema up to date, in one transaction."""
-    config = alembic.config.Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config = _alembic()
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, "head")
+
+
+def _alembic() -> alembic.config.Config:
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
 
 
 def _lock(path: Path) -> IO[str]:

@@ -1,6 +1,7 @@
 """What people ask of the database; reading only."""
 
 from collections import defaultdict
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -30,6 +31,15 @@ class SqlLedger:
                 History(item=item_from(row), scored_at=row["scored_at"], topics=_topics(db, row["id"]))
                 for row in rows
             ]
+
+    def waiting_since(self) -> tuple[datetime | None, datetime | None]:
+        """Return since when the oldest item waits for a score, and the oldest message for its channel."""
+        unscored = sa.select(sa.func.min(items.c.first_seen)).where(items.c.scored_at.is_(None))
+        undelivered = sa.select(sa.func.min(deliveries.c.created_at)).where(
+            deliveries.c.state.in_(OPEN_STATES)
+        )
+        with self._engine.connect() as db:
+            return db.scalar(unscored), db.scalar(undelivered)
 
     def counts(self) -> dict[str, int]:
         """Return how many rows of each kind there are, and how much work is waiting."""

@@ -1,7 +1,7 @@
 """Statements of the poll stage."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,10 +17,8 @@ from monitor.records import (
     PollPlan,
     Rhythm,
 )
-from monitor.storage.rows import feed_from, rhythm_columns, rhythm_from, spec_columns
+from monitor.storage.rows import IN_LIST, feed_from, rhythm_columns, rhythm_from, spec_columns
 from monitor.storage.tables import feeds, items
-
-_IN_LIST = 500  # keys per statement, well under every database's limit on parameters
 
 
 class SqlPollStore:
@@ -39,8 +37,10 @@ class SqlPollStore:
                 if row is None:
                     db.execute(feeds.insert().values(url=spec.url, next_poll_at=now, **columns))
                     continue
+                latest = now + (2 * max(spec.every, timedelta(days=1)))  # later than any poll ever sets
                 if row.every_seconds != columns["every_seconds"] or not row.active:
-                    columns["next_poll_at"] = min(row.next_poll_at, now + spec.every)
+                    latest = now + spec.every
+                columns["next_poll_at"] = min(row.next_poll_at, latest)
                 db.execute(feeds.update().where(feeds.c.id == row.id).values(**columns))
             gone = known.keys() - {spec.url for spec in specs}
             ids = [known[url].id for url in gone]
@@ -117,8 +117,8 @@ def _insert_new(db: sa.Connection, feed: Feed, shown: Sequence[KeyedItem], now: 
     """Insert the items whose keys this feed has never shown. The table itself is the seen-set."""
     by_key = {keyed.key: keyed for keyed in reversed(shown)}  # of exact duplicates the first one stays
     keys = list(by_key)
-    for start in range(0, len(keys), _IN_LIST):
-        part = keys[start : start + _IN_LIST]
+    for start in range(0, len(keys), IN_LIST):
+        part = keys[start : start + IN_LIST]
         seen = sa.select(items.c.key).where(items.c.feed_id == feed.id, items.c.key.in_(part))
         for key in db.scalars(seen):
             del by_key[key]

@@ -10,6 +10,9 @@ from monitor.storage.tables import feeds, items
 
 Row = sa.RowMapping
 
+IN_LIST = 500
+"""Values per statement, well under every database's limit on parameters."""
+
 ITEM_WITH_FEED = sa.select(
     items,
     feeds.c.url.label("feed_url"),

@@ -7,11 +7,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from monitor.records import Item, Score
-from monitor.storage.rows import ITEM_WITH_FEED, item_from
+from monitor.storage.rows import IN_LIST, ITEM_WITH_FEED, item_from
 from monitor.storage.tables import items, scores, vectors
 from monitor.vectors import Vectors, packed, unpacked
-
-_IN_LIST = 500
 
 
 class SqlScoreStore:
@@ -21,8 +19,9 @@ class SqlScoreStore:
         self._engine = engine
 
     def unscored(self, limit: int) -> list[Item]:
-        """Return items nobody has scored, oldest first."""
-        query = ITEM_WITH_FEED.where(items.c.scored_at.is_(None)).order_by(items.c.id).limit(limit)
+        """Return items nobody has scored: news before backlog, then the oldest first."""
+        waiting = ITEM_WITH_FEED.where(items.c.scored_at.is_(None))
+        query = waiting.order_by(items.c.backlog, items.c.id).limit(limit)
         with self._engine.connect() as db:
             return [item_from(row) for row in db.execute(query).mappings()]
 
@@ -31,9 +30,9 @@ class SqlScoreStore:
         wanted = list(text_hashes)
         found: dict[str, Vectors] = {}
         with self._engine.connect() as db:
-            for start in range(0, len(wanted), _IN_LIST):
+            for start in range(0, len(wanted), IN_LIST):
                 query = sa.select(vectors.c.text_hash, vectors.c.vector).where(
-                    vectors.c.model == model, vectors.c.text_hash.in_(wanted[start : start + _IN_LIST])
+                    vectors.c.model == model, vectors.c.text_hash.in_(wanted[start : start + IN_LIST])
                 )
                 for text_hash, blob in db.execute(query):
                     found[text_hash] = unpacked(blob)

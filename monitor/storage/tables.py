@@ -90,6 +90,7 @@ items = sa.Table(
 )
 sa.Index(
     "ix_items_unscored",
+    items.c.backlog,
     items.c.id,
     sqlite_where=items.c.scored_at.is_(None),
     postgresql_where=items.c.scored_at.is_(None),

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from aiohttp import web
 
+from monitor.errors import MonitorError
 from monitor.health import Health
 from monitor.storage import Ledger
 from monitor.threads import OwnThread
@@ -28,7 +29,7 @@ async def serve(
         return web.json_response({"status": "alive"})
 
     async def readyz(_request: web.Request) -> web.Response:
-        trouble = health.unready(now(), longest_interval)
+        trouble = health.unready(now(), longest_interval, *await database(ledger.waiting_since))
         waiting = await database(ledger.counts)
         body = {
             "ready": trouble is None,
@@ -43,8 +44,12 @@ async def serve(
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
-        await site.start()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise MonitorError(
+                f"web.host, web.port: cannot listen on {host}:{port}: {error.strerror}"
+            ) from error
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()

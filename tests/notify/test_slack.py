@@ -214,8 +214,10 @@ async def test_messages_from_long_before_the_first_try_are_not_looked_at(
     slack: Notifier, standin: SlackStandIn
 ) -> None:
     await slack.post(TRIED)
-    late = replace(TRIED, first_try_at=datetime.now(UTC) + timedelta(minutes=3))
+    late = replace(TRIED, first_try_at=datetime.now(UTC) + timedelta(minutes=61))
     assert kind_of(await slack.look_up(late)) == "again"
+    fast = replace(TRIED, first_try_at=datetime.now(UTC) + timedelta(minutes=50))
+    assert isinstance(await slack.look_up(fast), Posted), "a clock that is fast hides no message"
 
 
 async def test_a_delivery_that_was_never_tried_is_nowhere(slack: Notifier, standin: SlackStandIn) -> None:

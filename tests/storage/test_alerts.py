@@ -90,6 +90,18 @@ class TestToldBefore:
         again = matched(storage, keyed(2, title="Found: camp", url="https://paper.example/a"))
         assert self.told(storage, again) == ["Other 1"]
 
+    def test_http_and_https_are_one_address(self, storage: Storage) -> None:
+        self.alerted(storage, keyed(1, title="Camp found", url="http://paper.example/a"))
+        again = matched(storage, keyed(2, title="Found: camp", url="https://paper.example/a"))
+        assert self.told(storage, again) == ["Other 1"]
+
+    def test_items_of_one_feed_that_link_to_one_page_are_different(self, storage: Storage) -> None:
+        listing = "https://police.example/news"
+        first = matched(storage, keyed(1, title="Four held in the harbour", url=listing))
+        storage.alerts.record_decision(first, ALERT, [], NOW)
+        second = matched(storage, keyed(2, title="Fire in the old town", url=f"{listing}#2"))
+        assert self.told(storage, second) == []
+
     def test_neither_a_short_headline_nor_no_address_makes_two_items_the_same(self, storage: Storage) -> None:
         self.alerted(storage, keyed(1, title="Live updates", url=None))
         assert self.told(storage, matched(storage, keyed(2, title="Live updates", url=None))) == []

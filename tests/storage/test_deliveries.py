@@ -98,3 +98,22 @@ def test_open_deliveries_are_counted(storage: Storage) -> None:
     storage.deliveries.record_receipt("d1", RECEIPT, NOW)
     storage.deliveries.record_state("d2", "failed", "invalid_blocks")
     assert storage.deliveries.count_open() == 1
+
+
+def test_what_waits_for_a_channel_nobody_names_any_more_is_sent_on(storage: Storage) -> None:
+    stored_deliveries(
+        storage,
+        new_delivery(1, "#mistyped"),
+        new_delivery(2, "#mistyped"),
+        new_delivery(3, "#other-desk"),
+        new_delivery(4, "#default"),
+    )
+    storage.deliveries.record_attempt(first(storage, "#mistyped"), NOW)
+    storage.deliveries.interrupted()
+    topics = {"patrols": "#patrols", "others": "#other-desk"}
+    assert storage.deliveries.readdress(topics, "#default") == 1
+    assert state(storage, "#mistyped") == ("d1", "in_doubt"), "it must be looked for where it was sent"
+    assert state(storage, "#patrols") == ("d2", "pending")
+    assert state(storage, "#other-desk") == ("d3", "pending")
+    assert state(storage, "#default") == ("d4", "pending")
+    assert storage.deliveries.readdress({}, "#patrols") == 2, "of a topic that has gone: to the default"

@@ -165,7 +165,7 @@ class TestRecordPoll:
         for outcome, shown in ((FAILED, []), (fetched(), [keyed(1)]), (fetched(), [keyed(2)])):
             (feed,) = storage.polls.claim_due(NOW, NOW + CLAIM, 1)
             storage.polls.record_poll(feed, outcome, shown, NOW, next_at(NOW))
-        assert [item.backlog for item in storage.scores.unscored(9)] == [True, False]
+        assert [item.backlog for item in storage.scores.unscored(9)] == [False, True], "news comes first"
         assert {item.alert_backlog for item in storage.scores.unscored(9)} == {HOUR}
 
     def test_a_success_is_remembered_with_its_validators(self, storage: Storage, polled_feed: Feed) -> None:

@@ -69,7 +69,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_items_headline_key", ["headline_key"], unique=False)
         batch_op.create_index(
             "ix_items_unscored",
-            ["id"],
+            ["backlog", "id"],
             unique=False,
             sqlite_where=sa.text("scored_at IS NULL"),
             postgresql_where=sa.text("scored_at IS NULL"),
