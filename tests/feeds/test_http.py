@@ -121,7 +121,6 @@ async def test_validators_that_could_not_be_sent_back_are_dropped(site: Site) ->
     ("status", "words"),
     [
         (404, "no feed at this address"),
-        (410, "gone for good"),
         (403, "login"),
         (500, "may pass"),
         (418, "I'm a"),
