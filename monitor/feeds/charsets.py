@@ -75,7 +75,7 @@ def _codec(label: str) -> str | None:
     for name in (label, label.lower().removeprefix("x-")):
         try:
             codec = codecs.lookup(name).name
-            b"".decode(codec)
+            b" ".decode(codec)
         except (LookupError, ValueError):  # unknown, or no text's
             continue
         return None if _NO_CHARSET.fullmatch(codec) else _SUPERSETS.get(codec, codec)

@@ -9,17 +9,16 @@ from monitor.feeds.cleaning import absolute
 
 _MAX_RETRY_AFTER = timedelta(days=7)
 _LINK = re.compile(r"<([^<>]{1,4096})>((?:\s*;[^,;\"<]{0,200}(?:\"[^\"]{0,1000}\")?){0,20})")
-_REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;\"]+))", re.IGNORECASE)
+_PARAMETER = re.compile(r";\s*([\w*-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s;\"]*))")
 
 
 def links(written: str, base: str) -> dict[str, str]:
     """Read ``Link`` headers, joined by commas: the first web address of each relation, in lower case."""
     found: dict[str, str] = {}
     for target, parameters in _LINK.findall(written[:65_536]):
-        rel = _REL.search(parameters)
-        address = absolute(target, base)
-        if rel and address:
-            for relation in (rel[1] or rel[2]).lower().split():
+        named = {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(parameters)}
+        if address := absolute(target, base):
+            for relation in named.get("rel", "").lower().split():
                 found.setdefault(relation, address)
     return found
 

@@ -28,6 +28,7 @@ from monitor.feeds.parser import Parser
 from monitor.feeds.redirects import REDIRECTS, Route, host_of
 from monitor.feeds.refusals import challenged, sent_to_login, turned_away
 from monitor.records import Feed, Fetched, FetchFailed, FetchOutcome, NotModified, PollHints
+from monitor.text import clean
 
 _ACCEPT = (
     "application/rss+xml, application/atom+xml, application/feed+json, application/rdf+xml;q=0.9, "
@@ -234,9 +235,11 @@ async def _beginning(response: aiohttp.ClientResponse) -> str:
     return decode(bytes(content[:_REFUSAL]), response.charset)
 
 
-def _certificate_fault(error: Exception) -> str:
-    code = error.verify_code if isinstance(error, ssl.SSLCertVerificationError) else None
-    return _CERTIFICATES.get(code or 0, str(error))
+def _distrust(error: BaseException, host: str) -> str:
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return f"The secure connection to {host} failed: {error}."
+    reason = _CERTIFICATES.get(error.verify_code, error.verify_message)
+    return f"The certificate of {host} cannot be trusted: {reason}."
 
 
 def _broken(error: Exception, host: str) -> FetchFailed:
@@ -244,14 +247,8 @@ def _broken(error: Exception, host: str) -> FetchFailed:
         case aiohttp.ClientConnectorDNSError():
             message = f"The name {host} cannot be resolved; check its spelling and this machine's DNS."
             return FetchFailed(kind="connect", message=message)
-        case aiohttp.ClientSSLError():
-            return FetchFailed(
-                kind="tls", message=f"The secure connection to {host} failed: {error.os_error}."
-            )
-        case aiohttp.ClientConnectorCertificateError():
-            reason = _certificate_fault(error.certificate_error)
-            message = f"The certificate of {host} cannot be trusted: {reason}."
-            return FetchFailed(kind="tls", message=message)
+        case aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError():
+            return FetchFailed(kind="tls", message=_distrust(error.__cause__ or error, host))
         case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
             return _proxy_broken(error)
         case aiohttp.ClientConnectorError(errno=errno) if errno == REFUSED_ERRNO:
@@ -264,7 +261,9 @@ def _broken(error: Exception, host: str) -> FetchFailed:
         case ValueError():
             return FetchFailed(kind="address", message="The address is not a valid web address.")
         case aiohttp.ClientResponseError():
-            return FetchFailed(kind="http", message=f"{host} does not answer in valid HTTP: {error.message}.")
+            # The lines after the first quote what the server said.
+            fault = clean(error.message.partition("\n")[0], 200).rstrip(":.")
+            return FetchFailed(kind="http", message=f"{host} does not answer in valid HTTP ({fault}).")
         case aiohttp.ClientPayloadError():
             message = f"{host} broke off in the middle of the document, or compressed it in an unknown way."
             return FetchFailed(kind="connect", message=message)

@@ -113,7 +113,9 @@ def _link(entry: Mapping[str, Any], base: str) -> str | None:
     linked = [link.get("href") for link in entry.get("links", ()) if link.get("rel") in _LINKED]
     # A guid is a permalink unless it says otherwise, which the many that are mere numbers forget.
     link = None if entry.get("guidislink") and "://" not in entry.get("link", "") else entry.get("link")
-    candidates = (entry.get("feedburner_origlink"), link, *linked)
+    # Atom's content may stand at an address of its own.
+    content = [part.get("src") for part in entry.get("content", ())]
+    candidates = (entry.get("feedburner_origlink"), link, *linked, *content)
     return next((address for candidate in candidates if (address := absolute(candidate, base))), None)
 
 
