@@ -9,6 +9,7 @@ programs write "utf-8" over whatever they copy. Bytes beyond ASCII that happen t
 
 import codecs
 import re
+from contextlib import suppress
 
 # The longer marks first: that of UTF-32 begins with that of UTF-16.
 _MARKS = (
@@ -41,7 +42,8 @@ _SUPERSETS = {
 # Codecs of Python's own that no document is written in, or that cannot be told from a declaration in ASCII.
 _NO_CHARSET = re.compile(r"utf-?_?(?:7|8|16|32).*|idna|punycode|undefined|mbcs|oem|.*escape|.*charmap")
 _UNFIT_FOR_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_STRAYS = "monitor.strays"
+# How Python marks bytes that are not UTF-8, and what windows-1252 takes them for.
+_STRAYS = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
 # So many characters for every broken byte show that a text is UTF-8, cut off or mixed with another.
 _SOUND = 4
 
@@ -55,14 +57,20 @@ def _decoded(body: bytes, charset: str | None) -> str:
     for start, codec in (*_MARKS, *_STARTS):
         if body.startswith(start):
             return body.decode(codec, "replace")
-    text = body.decode("utf-8", "replace")
-    broken = text.count("\ufffd")
-    beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
-    if broken and beyond_ascii - broken < _SOUND * broken:
+    with suppress(UnicodeDecodeError):
+        return body.decode()
+    if not _nearly_utf8(body):
         declared = _DECLARED.match(body)
         for codec in _codecs(declared[1].decode() if declared else None, charset):
             return body.decode(codec, "replace")
-    return body.decode("utf-8", _STRAYS) if broken else text
+    return body.decode("utf-8", "surrogateescape").translate(_STRAYS)
+
+
+def _nearly_utf8(body: bytes) -> bool:
+    text = body.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
+    return beyond_ascii - broken >= _SOUND * broken
 
 
 def _codecs(*labels: str | None) -> list[str]:
@@ -80,11 +88,3 @@ def _codec(label: str) -> str | None:
             continue
         return None if _NO_CHARSET.fullmatch(codec) else _SUPERSETS.get(codec, codec)
     return None
-
-
-def _as_windows(error: UnicodeError) -> tuple[str, int]:
-    assert isinstance(error, UnicodeDecodeError)
-    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
-
-
-codecs.register_error(_STRAYS, _as_windows)

@@ -245,7 +245,7 @@ def _distrust(error: BaseException, host: str) -> str:
 def _broken(error: Exception, host: str) -> FetchFailed:
     match error:
         case aiohttp.ClientConnectorDNSError():
-            message = f"The name {host} cannot be resolved; check its spelling and this machine's DNS."
+            message = f"The name {error.host} cannot be resolved; check its spelling and this machine's DNS."
             return FetchFailed(kind="connect", message=message)
         case aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError():
             return FetchFailed(kind="tls", message=_distrust(error.__cause__ or error, host))

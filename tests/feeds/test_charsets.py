@@ -65,6 +65,10 @@ def test_what_is_no_charset_is_not_believed(charset: str) -> None:
     assert decode(b"\\x41 \xe9", charset) == "\\x41 é"
 
 
+def test_a_replacement_character_is_no_sign_of_damage() -> None:
+    assert decode("<a>\ufffd</a>".encode(), "iso-8859-1") == "<a>\ufffd</a>"
+
+
 def test_what_xml_cannot_hold_is_left_out() -> None:
     assert decode(b"\0\r\n <a>\0b\x08\xef\xbf\xbe\tc</a>", None) == "<a>b\tc</a>"
     assert decode(codecs.BOM_UTF16_LE + b"<\0\0\xd8", None) == "<\ufffd"
