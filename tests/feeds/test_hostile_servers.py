@@ -66,8 +66,10 @@ async def hostile(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterato
 
     server = await asyncio.start_server(answer, HOSTILE_HOST, 0, ssl=tls)
     port = server.sockets[0].getsockname()[1]
-    yield f"{'https' if tls else 'http'}://{HOSTILE_HOST}:{port}/feed", asked
-    server.close()
+    try:
+        yield f"{'https' if tls else 'http'}://{HOSTILE_HOST}:{port}/feed", asked
+    finally:
+        server.close()
 
 
 @asynccontextmanager
@@ -80,8 +82,10 @@ async def healthy() -> AsyncIterator[list[str]]:
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, HEALTHY_HOST, 0).start()
-    yield [f"http://{HEALTHY_HOST}:{runner.addresses[0][1]}/{n}" for n in range(HEALTHY)]
-    await runner.cleanup()
+    try:
+        yield [f"http://{HEALTHY_HOST}:{runner.addresses[0][1]}/{n}" for n in range(HEALTHY)]
+    finally:
+        await runner.cleanup()
 
 
 async def fetched_all(source: Source, urls: Iterable[str]) -> int:
