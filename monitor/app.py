@@ -25,7 +25,7 @@ from monitor.poll import Poll, PollReport
 from monitor.schedule import ticking
 from monitor.score import ScoreReport, Scoring, Vectoriser, topic_vectors
 from monitor.scoring import open_encoder
-from monitor.settings import slack_bot_token
+from monitor.settings import fetch_proxy, slack_bot_token
 from monitor.storage import Storage, open_storage
 from monitor.threads import OwnThread
 from monitor.web import serve
@@ -109,8 +109,10 @@ async def open_pipeline(
     now: Clock = utc_now,
     on_report: Callable[[Report], None] = lambda _report: None,
     tempo: Tempo = Tempo(),
+    proxy: str | None = None,
 ) -> AsyncIterator[Pipeline]:
-    """Open database, model and feeds, and yield the stages; ``now`` is the clock that items are judged by.
+    """Open database, model and feeds, and yield the stages; ``now`` is the clock that items are judged by,
+    ``proxy`` the URL of the one that feeds are asked through.
 
     Raises StorageError; a ModelError comes with the first use of ``scoring``.
     """
@@ -134,7 +136,7 @@ async def open_pipeline(
             moved = await database(storage.deliveries.readdress, channels, config.settings.slack.channel)
             if moved:
                 logger.warning("readdressed_deliveries", extra={"messages": moved})
-            limits = FetchLimits(allow_private=config.settings.fetch.allow_private)
+            limits = FetchLimits(allow_private=config.settings.fetch.allow_private, proxy=proxy)
             async with open_source(limits) as source:
                 pipeline = Pipeline(
                     storage=storage,
@@ -228,7 +230,11 @@ async def once(config: Configuration, environ: Mapping[str, str]) -> None:
 
     Raises MonitorError when every feed failed, or when not every message arrived.
     """
-    async with open_notifier(config, environ) as notifier, open_pipeline(config, notifier) as pipeline:
+    proxy = fetch_proxy(config.settings.fetch, environ)
+    async with (
+        open_notifier(config, environ) as notifier,
+        open_pipeline(config, notifier, proxy=proxy) as pipeline,
+    ):
         await pipeline.one_pass()
         if not await pipeline.deliver.emptied(PATIENCE):
             raise MonitorError("not every message arrived; the rest stays in the outbox for the next run")
@@ -246,7 +252,7 @@ async def run(config: Configuration, environ: Mapping[str, str]) -> None:
     usual = median_low(feed.every for feed in config.feeds)
     async with (
         open_notifier(config, environ) as notifier,
-        open_pipeline(config, notifier) as pipeline,
+        open_pipeline(config, notifier, proxy=fetch_proxy(config.settings.fetch, environ)) as pipeline,
         serve(
             web.host,
             web.port,

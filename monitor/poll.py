@@ -121,10 +121,12 @@ class Poll:
         rhythm = feed.rhythm
         if not isinstance(outcome, FetchFailed):
             rhythm = observe(rhythm, [keyed.item.published for keyed in new], now)
-        learned = None
-        if rhythm is not None and self._worth is not None and not feed.spec.paced:
-            learned = news_wait(rhythm, self._worth, feed.spec.every, now)
-        due = next_poll(feed, outcome, now, self._chance(), learned=learned)
+        learned = hint = None
+        if not feed.spec.paced:
+            hint = _hinted(outcome)
+            if rhythm is not None and self._worth is not None:
+                learned = news_wait(rhythm, self._worth, feed.spec.every, now)
+        due = next_poll(feed, outcome, now, self._chance(), learned=learned, hint=hint)
         return PollPlan(next_poll_at=due, rhythm=rhythm)
 
     def _request_worth(self) -> float | None:
@@ -146,6 +148,13 @@ def recognise(outcome: FetchOutcome) -> list[KeyedItem]:
         )
         for item, key in zip(outcome.items, item_keys(outcome.items), strict=True)
     ]
+
+
+def _hinted(outcome: FetchOutcome) -> timedelta | None:
+    """The least wait that the feed or its server asks for, if any."""
+    if isinstance(outcome, FetchFailed) or outcome.hints is None:
+        return None
+    return outcome.hints.min_interval
 
 
 def _log(feed: Feed, outcome: FetchOutcome, new: int) -> None:

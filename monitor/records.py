@@ -125,11 +125,20 @@ class ParsedItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PollHints:
+    """How long a feed asks to be left alone between polls, a day at most, and which of its hints said so."""
+
+    min_interval: timedelta
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
     """A poll that brought a readable document, with or without items.
 
     ``format`` is the parser's word for it (``rss20``, ``atom10``, …); ``body_hash`` is the SHA-256 of the
-    decompressed body, hexadecimal.
+    decompressed body, hexadecimal. ``moved_to`` is where the feed lives now, if every redirect on the way
+    was a permanent one; ``hub`` and ``self_url`` are the WebSub hub and the address it knows the feed by.
     """
 
     items: tuple[ParsedItem, ...]
@@ -137,18 +146,40 @@ class Fetched:
     etag: str | None
     last_modified: str | None
     body_hash: str
+    hints: PollHints | None = None
+    moved_to: str | None = None
+    hub: str | None = None
+    self_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotModified:
-    """A poll that brought nothing new: HTTP 304, or the very body of last time."""
+    """A poll that brought nothing new: HTTP 304, or the very body of last time.
+
+    ``hints`` are those of the headers alone; what the document said holds on from when it was read.
+    """
 
     etag: str | None
     last_modified: str | None
+    hints: PollHints | None = None
+    moved_to: str | None = None
 
 
 FailureKind = Literal[
-    "address", "connect", "timeout", "tls", "redirect", "http", "size", "empty", "html", "parse", "hang"
+    "address",
+    "connect",
+    "timeout",
+    "tls",
+    "redirect",
+    "http",
+    "gone",
+    "challenge",
+    "login",
+    "size",
+    "empty",
+    "html",
+    "parse",
+    "hang",
 ]
 
 

@@ -7,10 +7,10 @@ to the worker, one JSON frame comes back. JSON, because the worker read hostile 
 import json
 import struct
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
-from monitor.records import FetchFailed, ParsedItem
+from monitor.records import FetchFailed, ParsedItem, PollHints
 
 LENGTH = struct.Struct(">I")
 READY = b"ready"
@@ -21,11 +21,17 @@ MAX_ANSWER = 32 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What was read from a body; ``whole`` says that it was well-formed to its end."""
+    """What was read from a body; ``whole`` says that it was well-formed to its end.
+
+    ``hub`` and ``self_url`` are the document's own links to its WebSub hub and to itself.
+    """
 
     format: str
     items: tuple[ParsedItem, ...]
     whole: bool
+    hints: PollHints | None = None
+    hub: str | None = None
+    self_url: str | None = None
 
 
 def framed(payload: bytes) -> bytes:
@@ -48,7 +54,9 @@ def pack_answer(answer: Document | FetchFailed) -> bytes:
     if isinstance(answer, FetchFailed):
         return _packed({"failed": [answer.kind, answer.message]})
     items = [{**asdict(item), "published": _iso(item.published)} for item in answer.items]
-    packed = _packed({"format": answer.format, "items": items, "whole": answer.whole})
+    hints = answer.hints and [answer.hints.min_interval.total_seconds(), answer.hints.source]
+    about = {"whole": answer.whole, "hints": hints, "hub": answer.hub, "self_url": answer.self_url}
+    packed = _packed({"format": answer.format, "items": items, **about})
     if len(packed) > MAX_ANSWER:
         return pack_answer(
             FetchFailed(kind="size", message="The document unfolds to more text than a feed has.")
@@ -63,11 +71,22 @@ def unpack_answer(packed: bytes) -> Document | FetchFailed:
         kind, message = answer["failed"]
         return FetchFailed(kind=kind, message=message)
     items = tuple(ParsedItem(**{**item, "published": _moment(item["published"])}) for item in answer["items"])
-    return Document(format=answer["format"], items=items, whole=answer["whole"])
+    return Document(
+        format=answer["format"],
+        items=items,
+        whole=answer["whole"],
+        hints=answer["hints"] and _hints(*answer["hints"]),
+        hub=answer["hub"],
+        self_url=answer["self_url"],
+    )
 
 
 def _packed(answer: dict[str, Any]) -> bytes:
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _hints(seconds: float, source: str) -> PollHints:
+    return PollHints(min_interval=timedelta(seconds=seconds), source=source)
 
 
 def _iso(moment: datetime | None) -> str | None:
