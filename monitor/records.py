@@ -106,12 +106,13 @@ class ParsedItem:
 class Fetched:
     """A poll that brought a readable document, with or without items.
 
-    ``format`` is the parser's word for it (``rss20``, ``atom10``, …); ``body_hash`` is the SHA-256 of the
-    decompressed body, hexadecimal.
+    ``format`` is the parser's word for it (``rss20``, ``atom10``, …), ``title`` the feed's own name, empty if
+    it tells none; ``body_hash`` is the SHA-256 of the decompressed body, hexadecimal.
     """
 
     items: tuple[ParsedItem, ...]
     format: str
+    title: str = ""
     etag: str | None
     last_modified: str | None
     body_hash: str

@@ -24,6 +24,7 @@ class Document:
     """What was read from a body; ``whole`` says that it was well-formed to its end."""
 
     format: str
+    title: str = ""
     items: tuple[ParsedItem, ...]
     whole: bool
 
@@ -48,7 +49,7 @@ def pack_answer(answer: Document | FetchFailed) -> bytes:
     if isinstance(answer, FetchFailed):
         return _packed({"failed": [answer.kind, answer.message]})
     items = [{**asdict(item), "published": _iso(item.published)} for item in answer.items]
-    packed = _packed({"format": answer.format, "items": items, "whole": answer.whole})
+    packed = _packed({"format": answer.format, "title": answer.title, "items": items, "whole": answer.whole})
     if len(packed) > MAX_ANSWER:
         return pack_answer(
             FetchFailed(kind="size", message="The document unfolds to more text than a feed has.")
@@ -63,7 +64,7 @@ def unpack_answer(packed: bytes) -> Document | FetchFailed:
         kind, message = answer["failed"]
         return FetchFailed(kind=kind, message=message)
     items = tuple(ParsedItem(**{**item, "published": _moment(item["published"])}) for item in answer["items"])
-    return Document(format=answer["format"], items=items, whole=answer["whole"])
+    return Document(format=answer["format"], title=answer["title"], items=items, whole=answer["whole"])
 
 
 def _packed(answer: dict[str, Any]) -> bytes:

@@ -12,10 +12,10 @@ import re
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
+from typing import TypedDict
 from urllib.parse import urljoin, urlsplit
 from weakref import WeakValueDictionary
 
@@ -23,6 +23,7 @@ import aiohttp
 
 from monitor.feeds.addresses import why_refused
 from monitor.feeds.limits import FetchLimits
+from monitor.feeds.page import Page, Redirect
 from monitor.feeds.parser import Parser
 from monitor.records import Feed, Fetched, FetchFailed, FetchOutcome, NotModified
 
@@ -64,19 +65,13 @@ async def open_http(limits: FetchLimits) -> AsyncIterator["HttpSource"]:
             await parser.close()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Body:
-    """A decompressed body of at most ``max_bytes``, where it came from and what its headers said."""
-
-    content: bytes
-    url: str
-    charset: str | None
+class _Validators(TypedDict):
     etag: str | None
     last_modified: str | None
 
 
 class HttpSource:
-    """Feeds over HTTP."""
+    """Feeds and single pages over HTTP."""
 
     def __init__(self, session: aiohttp.ClientSession, parser: Parser, limits: FetchLimits) -> None:
         self._session = session
@@ -87,31 +82,68 @@ class HttpSource:
 
     async def fetch(self, feed: Feed) -> FetchOutcome:
         """Fetch and read one feed; whatever goes wrong is a ``FetchFailed``."""
-        host = _host(feed.spec.url)
-        # Kept while used: the dictionary does not.
-        host_slots = self._host_slots.setdefault(host, asyncio.Semaphore(self._limits.concurrency_per_host))
-        # Reading the body is inside too, so that no more bodies wait for the parser than there are slots.
-        async with host_slots, self._slots:
-            try:
-                async with asyncio.timeout(self._limits.total_timeout):
-                    answer = await self._request(feed)
-            except (aiohttp.ClientError, OSError, ValueError) as error:
-                return self._explained(error, host)
-            return await self._read(feed, answer) if isinstance(answer, _Body) else answer
+        async with self._slot(feed.spec.url):
+            page = await self._request(feed.spec.url, _conditions(feed.etag, feed.last_modified))
+            if not isinstance(page, Page):
+                return page
+            if _hash(page) == feed.body_hash:
+                return NotModified(**_validators(page.headers))
+            return await self.read(page)
 
-    async def _request(self, feed: Feed) -> _Body | NotModified | FetchFailed:
-        url, seen = feed.spec.url, set[str]()
+    async def get(
+        self, url: str, *, etag: str | None = None, last_modified: str | None = None
+    ) -> Page | NotModified | FetchFailed:
+        """Fetch whatever lives at an address, within the same bounds as a feed."""
+        async with self._slot(url):
+            return await self._request(url, _conditions(etag, last_modified))
+
+    async def read(self, page: Page) -> Fetched | FetchFailed:
+        """Read an answer as a feed."""
+        document = await self._parser.parse(page.content, url=page.url, charset=page.charset)
+        if isinstance(document, FetchFailed):
+            return document
+        # A broken document may have been cut off on its way. Without its validators, the next poll asks for
+        # all of it again instead of hearing that nothing changed.
+        validators = _validators(page.headers if document.whole else {})
+        return Fetched(
+            items=document.items,
+            format=document.format,
+            title=document.title,
+            body_hash=_hash(page),
+            **validators,
+        )
+
+    @asynccontextmanager
+    async def _slot(self, url: str) -> AsyncIterator[None]:
+        # Kept while used: the dictionary does not.
+        host_slots = self._host_slots.setdefault(
+            _host(url), asyncio.Semaphore(self._limits.concurrency_per_host)
+        )
+        # Reading a body is inside too, so that no more bodies wait for the parser than there are slots.
+        async with host_slots, self._slots:
+            yield
+
+    async def _request(self, url: str, conditions: Mapping[str, str]) -> Page | NotModified | FetchFailed:
+        try:
+            async with asyncio.timeout(self._limits.total_timeout):
+                return await self._followed(url, conditions)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return self._explained(error, _host(url))
+
+    async def _followed(self, url: str, conditions: Mapping[str, str]) -> Page | NotModified | FetchFailed:
+        seen, redirects = set[str](), list[Redirect]()
         while True:
             if urlsplit(url).scheme not in ("http", "https"):
                 return FetchFailed(
                     kind="address", message="The address is not a web address (http or https)."
                 )
             seen.add(url)
-            async with self._session.get(url, headers=_conditions(feed), allow_redirects=False) as response:
+            async with self._session.get(url, headers=conditions, allow_redirects=False) as response:
                 location = response.headers.get("Location")
                 if response.status not in _REDIRECTS or not location:
-                    return await self._answer(feed, response)
+                    return await self._answer(response, conditions, tuple(redirects))
             url, before = urljoin(url, location), url
+            redirects.append(Redirect(status=response.status, url=url))
             if problem := self._astray(url, before, seen):
                 return FetchFailed(kind="redirect", message=problem, status=response.status)
 
@@ -129,13 +161,18 @@ class HttpSource:
         return None
 
     async def _answer(
-        self, feed: Feed, response: aiohttp.ClientResponse
-    ) -> _Body | NotModified | FetchFailed:
-        etag = _validator(response.headers.get("ETag"))
-        last_modified = _validator(response.headers.get("Last-Modified"))
+        self,
+        response: aiohttp.ClientResponse,
+        conditions: Mapping[str, str],
+        redirects: tuple[Redirect, ...],
+    ) -> Page | NotModified | FetchFailed:
         # Unasked, 304 says nothing about what we have.
-        if response.status == 304 and _conditions(feed):
-            return NotModified(etag=etag or feed.etag, last_modified=last_modified or feed.last_modified)
+        if response.status == 304 and conditions:
+            told = _validators(response.headers)
+            return NotModified(
+                etag=told["etag"] or conditions.get("If-None-Match"),
+                last_modified=told["last_modified"] or conditions.get("If-Modified-Since"),
+            )
         if not 200 <= response.status < 300:
             return _turned_away(response.status, response.reason, response.headers)
         content = bytearray()
@@ -147,29 +184,13 @@ class HttpSource:
                 )
         if not content.strip():
             return FetchFailed(kind="empty", message="The server answers with an empty document.")
-        return _Body(
+        return Page(
             content=bytes(content),
             url=str(response.url),
+            status=response.status,
+            headers=_headers(response),
             charset=response.charset,
-            etag=etag,
-            last_modified=last_modified,
-        )
-
-    async def _read(self, feed: Feed, body: _Body) -> FetchOutcome:
-        body_hash = hashlib.sha256(body.content).hexdigest()
-        if body_hash == feed.body_hash:
-            return NotModified(etag=body.etag, last_modified=body.last_modified)
-        document = await self._parser.parse(body.content, url=body.url, charset=body.charset)
-        if isinstance(document, FetchFailed):
-            return document
-        # A broken document may have been cut off on its way. Without its validators, the next poll asks for
-        # all of it again instead of hearing that nothing changed.
-        return Fetched(
-            items=document.items,
-            format=document.format,
-            etag=body.etag if document.whole else None,
-            last_modified=body.last_modified if document.whole else None,
-            body_hash=body_hash,
+            redirects=redirects,
         )
 
     def _explained(self, error: Exception, host: str) -> FetchFailed:
@@ -277,9 +298,26 @@ def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
     return min(max(wait, timedelta()), _MAX_RETRY_AFTER)
 
 
-def _conditions(feed: Feed) -> dict[str, str]:
-    conditions = {"If-None-Match": feed.etag, "If-Modified-Since": feed.last_modified}
+def _conditions(etag: str | None, last_modified: str | None) -> dict[str, str]:
+    conditions = {"If-None-Match": etag, "If-Modified-Since": last_modified}
     return {header: value for header, value in conditions.items() if value}
+
+
+def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """Write headers as a plain mapping; one that is sent twice means a list."""
+    return {name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers}
+
+
+def _validators(headers: Mapping[str, str]) -> _Validators:
+    found = {name.lower(): value for name, value in headers.items()}
+    return {
+        "etag": _validator(found.get("etag")),
+        "last_modified": _validator(found.get("last-modified")),
+    }
+
+
+def _hash(page: Page) -> str:
+    return hashlib.sha256(page.content).hexdigest()
 
 
 def _validator(value: str | None) -> str | None:

@@ -66,7 +66,8 @@ def parse(body: bytes, *, url: str, charset: str | None) -> Document | FetchFail
     # A channel that breaks off before its first item is damaged, not empty.
     if not items and not (version and whole):
         return FetchFailed(kind="parse", message=_unreadable(body, fault))
-    return Document(format=version or "unknown", items=items, whole=whole)
+    title = _plain(read.feed.get("title_detail") or {}, _TITLE_LIMIT)
+    return Document(format=version or "unknown", title=title, items=items, whole=whole)
 
 
 def _content_type(body: bytes, charset: str | None) -> str:
