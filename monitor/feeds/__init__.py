@@ -2,15 +2,37 @@
 
 http ── fetches, guarded by addresses
 parser ── keeps the worker processes that run parse, and ends those that hang
+discover ── finds the feeds of a site
+opml ── lists of feeds, to and from other programs
 """
 
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from monitor.feeds.discover import Discovery, FoundFeed, find_feeds, lasting_url
 from monitor.feeds.limits import FetchLimits
+from monitor.feeds.opml import MAX_OPML_BYTES, Opml, Outline, read_opml, write_opml
+from monitor.feeds.page import Page, Pages, Redirect
 from monitor.records import Feed, FetchOutcome
 
-__all__ = ["FetchLimits", "Source", "open_source"]
+__all__ = [
+    "MAX_OPML_BYTES",
+    "Discovery",
+    "FetchLimits",
+    "FoundFeed",
+    "Opml",
+    "Outline",
+    "Page",
+    "Pages",
+    "Redirect",
+    "Source",
+    "find_feeds",
+    "lasting_url",
+    "open_pages",
+    "open_source",
+    "read_opml",
+    "write_opml",
+]
 
 
 class Source(Protocol):
@@ -23,6 +45,13 @@ class Source(Protocol):
 
 def open_source(limits: FetchLimits) -> AbstractAsyncContextManager[Source]:
     """Open the source that reads feeds over HTTP; leaving it ends its connections and processes."""
+    from monitor.feeds.http import open_http
+
+    return open_http(limits)
+
+
+def open_pages(limits: FetchLimits) -> AbstractAsyncContextManager[Pages]:
+    """Open what asks single addresses over HTTP, guarded like a source."""
     from monitor.feeds.http import open_http
 
     return open_http(limits)
