@@ -28,9 +28,10 @@ def append_entries(text: str, document: Document, key: str, entries: Sequence[En
     ``document`` is what the text was read as. None if the text is laid out in a way that has no place for
     them, such as a list in brackets.
     """
+    newline = "\r\n" if "\r\n" in text else "\n"
     lines = re.split(r"(?<=\n)(?!\Z)", text) if text else []
     if document.content is None:
-        lines.append(f"{key}:\n")
+        lines.append(f"{key}:{newline}")
         spot: Spot | None = len(lines), "  ", False
     elif document.at((key,)) is None and (key,) in document.keys:
         spot = document.keys[(key,)][0], "  ", False
@@ -40,8 +41,7 @@ def append_entries(text: str, document: Document, key: str, entries: Sequence[En
         return None
     before, indent, braces = spot
     if not lines[before - 1].endswith("\n"):
-        lines[before - 1] += "\n"
-    newline = "\r\n" if "\r\n" in text else "\n"
+        lines[before - 1] += newline
     lines[before:before] = [line + newline for entry in entries for line in _lines(entry, indent, braces)]
     edited = "".join(lines)
     old = document.at((key,))
