@@ -22,7 +22,6 @@ from monitor.feeds import (
     Pages,
     Redirect,
     find_feeds,
-    lasting_url,
     open_pages,
 )
 from monitor.fields import duration, interval, split_url, web_url, written_duration
@@ -147,7 +146,7 @@ async def _conditional(pages: Pages, url: str, fetched: Fetched) -> str:
 
 
 def _remarks(url: str, page: Page, conditional: str) -> Iterator[str]:
-    if (lasting := lasting_url(url, page)) != url:
+    if (lasting := page.lasting_url(url)) != url:
         yield f"the feed has moved for good; write its new address: {lasting}"
     if conditional == "ignored":
         yield "the server sends the whole document although nothing changed; that costs it and you traffic"

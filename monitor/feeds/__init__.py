@@ -9,11 +9,10 @@ opml ── lists of feeds, to and from other programs
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from monitor.feeds.discover import Discovery, FoundFeed, find_feeds, lasting_url
 from monitor.feeds.limits import FetchLimits
 from monitor.feeds.opml import MAX_OPML_BYTES, Opml, Outline, read_opml, write_opml
-from monitor.feeds.page import Page, Pages, Redirect
-from monitor.records import Feed, FetchOutcome
+from monitor.feeds.page import Discovery, FoundFeed, Page, Pages, Redirect
+from monitor.records import Feed, FetchFailed, FetchOutcome
 
 __all__ = [
     "MAX_OPML_BYTES",
@@ -27,7 +26,6 @@ __all__ = [
     "Redirect",
     "Source",
     "find_feeds",
-    "lasting_url",
     "open_pages",
     "open_source",
     "read_opml",
@@ -55,3 +53,10 @@ def open_pages(limits: FetchLimits) -> AbstractAsyncContextManager[Pages]:
     from monitor.feeds.http import open_http
 
     return open_http(limits)
+
+
+async def find_feeds(pages: Pages, url: str) -> Discovery | FetchFailed:
+    """Find the feeds at an address, be it a feed itself or a page; FetchFailed if it does not answer."""
+    from monitor.feeds.discover import discover
+
+    return await discover(pages, url)

@@ -9,13 +9,12 @@ import asyncio
 import html
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-from monitor.feeds.page import Page, Pages
+from monitor.feeds.page import Discovery, FoundFeed, Page, Pages
 from monitor.records import Fetched, FetchFailed, NotModified
 
-__all__ = ["Discovery", "FoundFeed", "find_feeds", "lasting_url", "named_feeds"]
+__all__ = ["discover", "named_feeds"]
 
 _TYPES = frozenset(
     {"application/rss+xml", "application/atom+xml", "application/rdf+xml", "application/feed+json"}
@@ -31,30 +30,14 @@ _ATTRIBUTE = re.compile(r"""([a-z-]{1,40})\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>
 _HEADER_LINK = re.compile(r"<([^<>]{1,4000})>((?:\s*;\s*[\w*-]+\s*=\s*(?:\"[^\"]*\"|[^\s\",;]+))*)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundFeed:
-    """A feed that can be read; ``url`` is the address to keep."""
-
-    url: str
-    fetched: Fetched
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Discovery:
-    """What lives at an address; ``unreadable`` are feeds that the page names and that cannot be read."""
-
-    found: tuple[FoundFeed, ...]
-    unreadable: tuple[tuple[str, FetchFailed], ...] = ()
-
-
-async def find_feeds(pages: Pages, url: str) -> Discovery | FetchFailed:
+async def discover(pages: Pages, url: str) -> Discovery | FetchFailed:
     """Find the feeds at an address, be it a feed itself or a page; FetchFailed if it does not answer."""
     page = await pages.get(url)
     if not isinstance(page, Page):
         return _answered(page)
     fetched = await pages.read(page)
     if isinstance(fetched, Fetched):
-        return Discovery(found=(FoundFeed(url=lasting_url(url, page), fetched=fetched),))
+        return Discovery(found=(FoundFeed(url=page.lasting_url(url), fetched=fetched),))
     named = list(dict.fromkeys(named_feeds(page)))[:_MOST_NAMED]
     answers = await asyncio.gather(*(_feed_at(pages, candidate) for candidate in named))
     found = tuple({answer.url: answer for answer in answers if isinstance(answer, FoundFeed)}.values())
@@ -66,15 +49,6 @@ async def find_feeds(pages: Pages, url: str) -> Discovery | FetchFailed:
     if not found and (usual := await _well_known(pages, page.url)):
         found = (usual,)
     return Discovery(found=found, unreadable=unreadable)
-
-
-def lasting_url(url: str, page: Page) -> str:
-    """Return the address to keep: where the permanent redirects led before the first passing one."""
-    for redirect in page.redirects:
-        if not redirect.permanent:
-            break
-        url = redirect.url
-    return url
 
 
 def named_feeds(page: Page) -> Iterator[str]:
@@ -130,9 +104,7 @@ async def _feed_at(pages: Pages, url: str) -> FoundFeed | FetchFailed:
         return _answered(page)
     fetched = await pages.read(page)
     return (
-        fetched
-        if isinstance(fetched, FetchFailed)
-        else FoundFeed(url=lasting_url(url, page), fetched=fetched)
+        fetched if isinstance(fetched, FetchFailed) else FoundFeed(url=page.lasting_url(url), fetched=fetched)
     )
 
 

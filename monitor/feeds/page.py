@@ -7,7 +7,7 @@ from typing import Protocol
 
 from monitor.records import Fetched, FetchFailed, NotModified
 
-__all__ = ["Page", "Pages", "Redirect"]
+__all__ = ["Discovery", "FoundFeed", "Page", "Pages", "Redirect"]
 
 _BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xfe\xff": "utf-16", b"\xff\xfe": "utf-16"}
 _DECLARED = re.compile(
@@ -55,6 +55,30 @@ class Page:
         if found := _DECLARED.search(self.content, 0, 4096):
             return (found[1] or found[2]).decode().lower(), "document"
         return None
+
+    def lasting_url(self, asked: str) -> str:
+        """Return the address to keep: where permanent redirects led from ``asked``, up to a passing one."""
+        for redirect in self.redirects:
+            if not redirect.permanent:
+                break
+            asked = redirect.url
+        return asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFeed:
+    """A feed that can be read; ``url`` is the address to keep."""
+
+    url: str
+    fetched: Fetched
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """What lives at an address; ``unreadable`` are feeds that the page names and that cannot be read."""
+
+    found: tuple[FoundFeed, ...]
+    unreadable: tuple[tuple[str, FetchFailed], ...] = ()
 
 
 class Pages(Protocol):
