@@ -136,13 +136,15 @@ class PollHints:
 class Fetched:
     """A poll that brought a readable document, with or without items.
 
-    ``format`` is the parser's word for it (``rss20``, ``atom10``, …); ``body_hash`` is the SHA-256 of the
-    decompressed body, hexadecimal. ``moved_to`` is where the feed lives now, if every redirect on the way
-    was a permanent one; ``hub`` and ``self_url`` are the WebSub hub and the address it knows the feed by.
+    ``format`` is the parser's word for it (``rss20``, ``atom10``, …), ``title`` the feed's own name, empty if
+    it tells none; ``body_hash`` is the SHA-256 of the decompressed body, hexadecimal. ``moved_to`` is where
+    the feed lives now, if every redirect on the way was a permanent one; ``hub`` and ``self_url`` are the
+    WebSub hub and the address it knows the feed by.
     """
 
     items: tuple[ParsedItem, ...]
     format: str
+    title: str = ""
     etag: str | None
     last_modified: str | None
     body_hash: str

@@ -2,15 +2,35 @@
 
 http ── fetches, guarded by addresses
 parser ── keeps the worker processes that run parse, and ends those that hang
+discover ── finds the feeds of a site
+opml ── lists of feeds, to and from other programs
 """
 
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from monitor.feeds.limits import FetchLimits
-from monitor.records import Feed, FetchOutcome
+from monitor.feeds.opml import MAX_OPML_BYTES, Opml, Outline, read_opml, write_opml
+from monitor.feeds.page import Discovery, FoundFeed, Page, Pages, Redirect
+from monitor.records import Feed, FetchFailed, FetchOutcome
 
-__all__ = ["FetchLimits", "Source", "open_source"]
+__all__ = [
+    "MAX_OPML_BYTES",
+    "Discovery",
+    "FetchLimits",
+    "FoundFeed",
+    "Opml",
+    "Outline",
+    "Page",
+    "Pages",
+    "Redirect",
+    "Source",
+    "find_feeds",
+    "open_pages",
+    "open_source",
+    "read_opml",
+    "write_opml",
+]
 
 
 class Source(Protocol):
@@ -26,3 +46,17 @@ def open_source(limits: FetchLimits) -> AbstractAsyncContextManager[Source]:
     from monitor.feeds.http import open_http
 
     return open_http(limits)
+
+
+def open_pages(limits: FetchLimits) -> AbstractAsyncContextManager[Pages]:
+    """Open what asks single addresses over HTTP, guarded like a source."""
+    from monitor.feeds.http import open_http
+
+    return open_http(limits)
+
+
+async def find_feeds(pages: Pages, url: str) -> Discovery | FetchFailed:
+    """Find the feeds at an address, be it a feed itself or a page; FetchFailed if it does not answer."""
+    from monitor.feeds.discover import discover
+
+    return await discover(pages, url)

@@ -27,6 +27,7 @@ class Document:
     """
 
     format: str
+    title: str = ""
     items: tuple[ParsedItem, ...]
     whole: bool
     hints: PollHints | None = None
@@ -56,7 +57,7 @@ def pack_answer(answer: Document | FetchFailed) -> bytes:
     items = [{**asdict(item), "published": _iso(item.published)} for item in answer.items]
     hints = answer.hints and [answer.hints.min_interval.total_seconds(), answer.hints.source]
     about = {"whole": answer.whole, "hints": hints, "hub": answer.hub, "self_url": answer.self_url}
-    packed = _packed({"format": answer.format, "items": items, **about})
+    packed = _packed({"format": answer.format, "title": answer.title, "items": items, **about})
     if len(packed) > MAX_ANSWER:
         return pack_answer(
             FetchFailed(kind="size", message="The document unfolds to more text than a feed has.")
@@ -73,6 +74,7 @@ def unpack_answer(packed: bytes) -> Document | FetchFailed:
     items = tuple(ParsedItem(**{**item, "published": _moment(item["published"])}) for item in answer["items"])
     return Document(
         format=answer["format"],
+        title=answer["title"],
         items=items,
         whole=answer["whole"],
         hints=answer["hints"] and _hints(*answer["hints"]),

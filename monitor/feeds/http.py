@@ -9,14 +9,15 @@ Redirects are followed here, hop by hop. The total time covers the hops and the 
 import asyncio
 import hashlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from multidict import CIMultiDict
 
 from monitor.feeds.charsets import decode
 from monitor.feeds.frames import Document
@@ -24,10 +25,11 @@ from monitor.feeds.guard import REFUSED_ERRNO, guarded, target_problem
 from monitor.feeds.headers import links, validator
 from monitor.feeds.hints import header_hints, longest
 from monitor.feeds.limits import FetchLimits
+from monitor.feeds.page import Page
 from monitor.feeds.parser import Parser
 from monitor.feeds.redirects import REDIRECTS, Route, host_of
 from monitor.feeds.refusals import challenged, sent_to_login, turned_away
-from monitor.records import Feed, Fetched, FetchFailed, FetchOutcome, NotModified, PollHints
+from monitor.records import Feed, Fetched, FetchFailed, FetchOutcome, NotModified
 from monitor.text import clean
 
 _ACCEPT = (
@@ -90,22 +92,8 @@ def _session(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Body:
-    """A decompressed body of at most ``max_bytes``, where it came from and what its headers said."""
-
-    content: bytes
-    url: str
-    charset: str | None
-    etag: str | None
-    last_modified: str | None
-    hints: PollHints | None
-    hub: str | None
-    self_url: str | None
-
-
 class HttpSource:
-    """Feeds over HTTP."""
+    """Feeds and single pages over HTTP."""
 
     def __init__(
         self,
@@ -123,20 +111,54 @@ class HttpSource:
 
     async def fetch(self, feed: Feed) -> FetchOutcome:
         """Fetch and read one feed; whatever goes wrong is a ``FetchFailed``."""
-        host = host_of(feed.spec.url)
-        # Kept while used: the dictionary does not.
-        host_slots = self._host_slots.setdefault(host, asyncio.Semaphore(self._limits.concurrency_per_host))
-        # Reading the body is inside too, so that no more bodies wait for the parser than there are slots.
-        async with host_slots, self._slots:
+        async with self._slot(feed.spec.url):
             route = Route(feed.spec.url, self._limits.max_redirects)
-            try:
-                async with asyncio.timeout(self._limits.total_timeout):
-                    answer = await self._request(feed, route)
-            except (aiohttp.ClientError, OSError, ValueError) as error:
-                return self._explained(error, host_of(route.url))
-            return _judged(await self._read(feed, answer) if isinstance(answer, _Body) else answer, route)
+            page = await self._request(route, _conditions(feed.etag, feed.last_modified))
+            return _judged(await self._outcome(feed, page) if isinstance(page, Page) else page, route)
 
-    async def _request(self, feed: Feed, route: Route) -> _Body | NotModified | FetchFailed:
+    async def get(
+        self, url: str, *, etag: str | None = None, last_modified: str | None = None
+    ) -> Page | NotModified | FetchFailed:
+        """Fetch whatever lives at an address, within the same bounds as a feed."""
+        async with self._slot(url):
+            route = Route(url, self._limits.max_redirects)
+            return await self._request(route, _conditions(etag, last_modified))
+
+    async def read(self, page: Page) -> Fetched | FetchFailed:
+        """Read an answer as a feed."""
+        document = await self._parser.parse(page.content, url=page.url, charset=page.charset)
+        return document if isinstance(document, FetchFailed) else _fetched(document, page)
+
+    async def _outcome(self, feed: Feed, page: Page) -> FetchOutcome:
+        if _hash(page) != feed.body_hash:
+            return await self.read(page)
+        return NotModified(
+            etag=validator(page.headers.get("etag")),
+            last_modified=validator(page.headers.get("last-modified")),
+            hints=header_hints(CIMultiDict(page.headers)),
+        )
+
+    @asynccontextmanager
+    async def _slot(self, url: str) -> AsyncIterator[None]:
+        # Kept while used: the dictionary does not.
+        host_slots = self._host_slots.setdefault(
+            host_of(url), asyncio.Semaphore(self._limits.concurrency_per_host)
+        )
+        # Reading a body is inside too, so that no more bodies wait for the parser than there are slots.
+        async with host_slots, self._slots:
+            yield
+
+    async def _request(self, route: Route, conditions: Mapping[str, str]) -> Page | NotModified | FetchFailed:
+        try:
+            async with asyncio.timeout(self._limits.total_timeout):
+                return await self._followed(route, conditions)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return self._explained(error, host_of(route.url))
+
+    async def _followed(
+        self, route: Route, conditions: Mapping[str, str]
+    ) -> Page | NotModified | FetchFailed:
+        home = host_of(route.url)
         while True:
             if urlsplit(route.url).scheme not in ("http", "https"):
                 return FetchFailed(
@@ -145,26 +167,24 @@ class HttpSource:
             if self._limits.proxy and (problem := target_problem(route.url, self._limits)):
                 return FetchFailed(kind="address", message=problem)
             # A public feed must not be able to send us into a network that was opened for another feed.
-            at_home = host_of(route.url) == host_of(feed.spec.url)
-            session = self._session if at_home else self._public_session
-            conditions = _conditions(feed)
+            session = self._session if host_of(route.url) == home else self._public_session
             async with session.get(route.url, headers=conditions, allow_redirects=False) as response:
                 location = response.headers.get("Location")
                 if response.status not in REDIRECTS or not location:
-                    return await self._answer(feed, response)
+                    return await self._answer(response, conditions, route)
             if problem := route.follow(location, response.status):
                 return FetchFailed(kind="redirect", message=problem, status=response.status)
 
     async def _answer(
-        self, feed: Feed, response: aiohttp.ClientResponse
-    ) -> _Body | NotModified | FetchFailed:
+        self, response: aiohttp.ClientResponse, conditions: Mapping[str, str], route: Route
+    ) -> Page | NotModified | FetchFailed:
         headers = response.headers
-        etag, last_modified = validator(headers.get("ETag")), validator(headers.get("Last-Modified"))
-        hints = header_hints(headers)
         # Unasked, 304 says nothing about what we have.
-        if response.status == 304 and _conditions(feed):
+        if response.status == 304 and conditions:
             return NotModified(
-                etag=etag or feed.etag, last_modified=last_modified or feed.last_modified, hints=hints
+                etag=validator(headers.get("ETag")) or conditions.get("If-None-Match"),
+                last_modified=validator(headers.get("Last-Modified")) or conditions.get("If-Modified-Since"),
+                hints=header_hints(headers),
             )
         if challenged(headers) or not 200 <= response.status < 300:
             return turned_away(response.status, response.reason, headers, await _beginning(response))
@@ -177,26 +197,14 @@ class HttpSource:
                 )
         if not content.strip():
             return FetchFailed(kind="empty", message="The server answers with an empty document.")
-        linked = links(",".join(headers.getall("Link", [])), str(response.url))
-        return _Body(
+        return Page(
             content=bytes(content),
             url=str(response.url),
+            status=response.status,
+            headers=_headers(response),
             charset=response.charset,
-            etag=etag,
-            last_modified=last_modified,
-            hints=hints,
-            hub=linked.get("hub"),
-            self_url=linked.get("self"),
+            redirects=tuple(route.hops),
         )
-
-    async def _read(self, feed: Feed, body: _Body) -> FetchOutcome:
-        body_hash = hashlib.sha256(body.content).hexdigest()
-        if body_hash == feed.body_hash:
-            return NotModified(etag=body.etag, last_modified=body.last_modified, hints=body.hints)
-        document = await self._parser.parse(body.content, url=body.url, charset=body.charset)
-        if isinstance(document, FetchFailed):
-            return document
-        return _fetched(document, body, body_hash)
 
     def _explained(self, error: Exception, host: str) -> FetchFailed:
         limits = self._limits
@@ -214,18 +222,21 @@ class HttpSource:
                 return _broken(error, host)
 
 
-def _fetched(document: Document, body: _Body, body_hash: str) -> Fetched:
+def _fetched(document: Document, page: Page) -> Fetched:
     # A broken document may have been cut off on its way. Without its validators, the next poll asks for
     # all of it again instead of hearing that nothing changed.
+    headers = page.headers if document.whole else {}
+    linked = links(page.headers.get("link", ""), page.url)
     return Fetched(
         items=document.items,
         format=document.format,
-        etag=body.etag if document.whole else None,
-        last_modified=body.last_modified if document.whole else None,
-        body_hash=body_hash,
-        hints=longest(body.hints, document.hints),
-        hub=body.hub or document.hub,
-        self_url=body.self_url or document.self_url,
+        title=document.title,
+        etag=validator(headers.get("etag")),
+        last_modified=validator(headers.get("last-modified")),
+        body_hash=_hash(page),
+        hints=longest(header_hints(CIMultiDict(page.headers)), document.hints),
+        hub=linked.get("hub") or document.hub,
+        self_url=linked.get("self") or document.self_url,
     )
 
 
@@ -295,9 +306,18 @@ def _proxy_broken(error: aiohttp.ClientError) -> FetchFailed:
     return FetchFailed(kind="connect", message=message)
 
 
-def _conditions(feed: Feed) -> dict[str, str]:
-    conditions = {"If-None-Match": feed.etag, "If-Modified-Since": feed.last_modified}
+def _conditions(etag: str | None, last_modified: str | None) -> dict[str, str]:
+    conditions = {"If-None-Match": etag, "If-Modified-Since": last_modified}
     return {header: value for header, value in conditions.items() if value}
+
+
+def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """Write headers as a plain mapping; one that is sent twice means a list."""
+    return {name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers}
+
+
+def _hash(page: Page) -> str:
+    return hashlib.sha256(page.content).hexdigest()
 
 
 def _size(count: int) -> str:

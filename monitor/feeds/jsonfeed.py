@@ -35,6 +35,7 @@ def read_json_feed(text: str, base: str) -> Document | FetchFailed:
     hubs = _mappings(feed.get("hubs"))
     return Document(
         format=f"jsonfeed{version[1]}{version[2] or 0}",
+        title=plain(feed.get("title"), TITLE_LIMIT),
         items=tuple(_item(item, base) for item in _mappings(feed["items"])),
         whole=True,
         hub=next((hub for entry in hubs if (hub := absolute(entry.get("url"), base))), None),

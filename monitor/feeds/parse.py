@@ -70,6 +70,7 @@ def _read_syndication(text: str, url: str) -> Document | FetchFailed:
     channel = read.feed
     return Document(
         format=version or "unknown",
+        title=_plain(channel.get("title_detail") or {}, TITLE_LIMIT),
         items=items,
         whole=whole,
         hints=document_hints(

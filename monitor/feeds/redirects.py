@@ -3,6 +3,8 @@
 import re
 from urllib.parse import urljoin, urlsplit
 
+from monitor.feeds.page import Redirect
+
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
 _LOGIN_HOST = re.compile(r"(?:login|signin|sso|auth|accounts?|consent|id)\.")
@@ -29,10 +31,12 @@ class Route:
         self._most = most
         self._seen = [url]
         self._permanent = True
+        self.hops: list[Redirect] = []
 
     def follow(self, location: str, status: int) -> str | None:
         """Go to where the server points, or say why not; ValueError if it points to no address at all."""
         before, self.url = self.url, urljoin(self.url, location)
+        self.hops.append(Redirect(status=status, url=self.url))
         scheme = urlsplit(self.url).scheme
         self._permanent = self._permanent and status in _PERMANENT
         if scheme not in ("http", "https"):
