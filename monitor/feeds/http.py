@@ -45,7 +45,7 @@ _REFUSED_ERRNO = -1000
 
 
 @asynccontextmanager
-async def open_http(limits: FetchLimits) -> AsyncIterator["HttpSource"]:
+async def open_http(limits: FetchLimits, accept: str = _ACCEPT) -> AsyncIterator["HttpSource"]:
     """Open a source with its connections and parser processes, and end them on the way out."""
     parser = Parser(limits)
     session = aiohttp.ClientSession(
@@ -55,7 +55,7 @@ async def open_http(limits: FetchLimits) -> AsyncIterator["HttpSource"]:
         timeout=aiohttp.ClientTimeout(
             total=None, sock_connect=limits.connect_timeout, sock_read=limits.read_timeout
         ),
-        headers={"User-Agent": limits.user_agent, "Accept": _ACCEPT, "Accept-Encoding": "gzip, deflate"},
+        headers={"User-Agent": limits.user_agent, "Accept": accept, "Accept-Encoding": "gzip, deflate"},
     )
     async with session:
         try:
@@ -65,11 +65,12 @@ async def open_http(limits: FetchLimits) -> AsyncIterator["HttpSource"]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Body:
+class Body:
     """A decompressed body of at most ``max_bytes``, where it came from and what its headers said."""
 
     content: bytes
     url: str
+    content_type: str
     charset: str | None
     etag: str | None
     last_modified: str | None
@@ -92,25 +93,29 @@ class HttpSource:
         host_slots = self._host_slots.setdefault(host, asyncio.Semaphore(self._limits.concurrency_per_host))
         # Reading the body is inside too, so that no more bodies wait for the parser than there are slots.
         async with host_slots, self._slots:
-            try:
-                async with asyncio.timeout(self._limits.total_timeout):
-                    answer = await self._request(feed)
-            except (aiohttp.ClientError, OSError, ValueError) as error:
-                return self._explained(error, host)
-            return await self._read(feed, answer) if isinstance(answer, _Body) else answer
+            answer = await self.get(feed.spec.url, _conditions(feed))
+            return await self._read(feed, answer) if isinstance(answer, Body) else answer
 
-    async def _request(self, feed: Feed) -> _Body | NotModified | FetchFailed:
-        url, seen = feed.spec.url, set[str]()
+    async def get(self, url: str, conditions: Mapping[str, str]) -> Body | NotModified | FetchFailed:
+        """Fetch what is at an address; ``conditions`` are the headers of a conditional request."""
+        try:
+            async with asyncio.timeout(self._limits.total_timeout):
+                return await self._request(url, conditions)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return self._explained(error, _host(url))
+
+    async def _request(self, url: str, conditions: Mapping[str, str]) -> Body | NotModified | FetchFailed:
+        seen = set[str]()
         while True:
             if urlsplit(url).scheme not in ("http", "https"):
                 return FetchFailed(
                     kind="address", message="The address is not a web address (http or https)."
                 )
             seen.add(url)
-            async with self._session.get(url, headers=_conditions(feed), allow_redirects=False) as response:
+            async with self._session.get(url, headers=conditions, allow_redirects=False) as response:
                 location = response.headers.get("Location")
                 if response.status not in _REDIRECTS or not location:
-                    return await self._answer(feed, response)
+                    return await self._answer(response, conditions)
             url, before = urljoin(url, location), url
             if problem := self._astray(url, before, seen):
                 return FetchFailed(kind="redirect", message=problem, status=response.status)
@@ -129,13 +134,16 @@ class HttpSource:
         return None
 
     async def _answer(
-        self, feed: Feed, response: aiohttp.ClientResponse
-    ) -> _Body | NotModified | FetchFailed:
+        self, response: aiohttp.ClientResponse, conditions: Mapping[str, str]
+    ) -> Body | NotModified | FetchFailed:
         etag = _validator(response.headers.get("ETag"))
         last_modified = _validator(response.headers.get("Last-Modified"))
         # Unasked, 304 says nothing about what we have.
-        if response.status == 304 and _conditions(feed):
-            return NotModified(etag=etag or feed.etag, last_modified=last_modified or feed.last_modified)
+        if response.status == 304 and conditions:
+            return NotModified(
+                etag=etag or conditions.get("If-None-Match"),
+                last_modified=last_modified or conditions.get("If-Modified-Since"),
+            )
         if not 200 <= response.status < 300:
             return _turned_away(response.status, response.reason, response.headers)
         content = bytearray()
@@ -147,15 +155,16 @@ class HttpSource:
                 )
         if not content.strip():
             return FetchFailed(kind="empty", message="The server answers with an empty document.")
-        return _Body(
+        return Body(
             content=bytes(content),
             url=str(response.url),
+            content_type=response.content_type,
             charset=response.charset,
             etag=etag,
             last_modified=last_modified,
         )
 
-    async def _read(self, feed: Feed, body: _Body) -> FetchOutcome:
+    async def _read(self, feed: Feed, body: Body) -> FetchOutcome:
         body_hash = hashlib.sha256(body.content).hexdigest()
         if body_hash == feed.body_hash:
             return NotModified(etag=body.etag, last_modified=body.last_modified)

@@ -12,7 +12,8 @@ class FetchLimits:
 
     ``max_bytes`` counts what comes out of decompression, so a compressed bomb needs no bound of its own.
     ``allow_private`` are networks that feeds may live in although they are not public; ``ports`` bind
-    everywhere else.
+    everywhere else. ``article_…`` bound the pages of articles: a host is left alone for ``article_pause``
+    after each of them.
     """
 
     max_bytes: int = 5 * 1024 * 1024
@@ -22,6 +23,9 @@ class FetchLimits:
     max_redirects: int = 5
     concurrency: int = 32
     concurrency_per_host: int = 2
+    article_max_bytes: int = 3 * 1024 * 1024
+    article_concurrency: int = 8
+    article_pause: float = 1.0
     parse_timeout: float = 10.0
     parsers: int = 1
     allow_private: tuple[Network, ...] = ()

@@ -1,7 +1,7 @@
 """Bytes of a feed in, items of clean plain text out; only this module knows feedparser.
 
 Also the main loop of the worker process, ``python -m monitor.feeds.parse SECONDS``, which answers one
-document after the other on its standard streams. It opens nothing: no file, no connection.
+document after the other, feed or article, on its standard streams. It opens nothing: no file, no connection.
 """
 
 import email.utils
@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 import feedparser
 
-from monitor.feeds.frames import READY, Document, framed, pack_answer, read_frame
+from monitor.feeds.frames import READY, Answer, Document, framed, pack_answer, read_frame
 from monitor.records import FetchFailed, ParsedItem
 from monitor.text import clean, without_markup
 
@@ -200,13 +200,21 @@ def _bound_resources() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
 
 
-def _survived(request: bytes, body: bytes) -> Document | FetchFailed:
+def _survived(request: bytes, body: bytes) -> Answer:
     try:
-        return parse(body, **json.loads(request))
+        return _read(body, **json.loads(request))
     except Exception as error:  # noqa: BLE001 — a parser of hostile input may stumble in any way, and goes on
         return FetchFailed(
             kind="parse", message=f"The parser failed on the document ({type(error).__name__})."
         )
+
+
+def _read(body: bytes, *, read: str, **about: Any) -> Answer:
+    if read == "feed":
+        return parse(body, **about)
+    from monitor.feeds.article import extract  # heavy, and most services read no articles
+
+    return extract(body, **about)
 
 
 def _write(answers: BinaryIO, payload: bytes) -> None:

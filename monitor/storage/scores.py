@@ -21,8 +21,9 @@ class SqlScoreStore:
         self._engine = engine
 
     def unscored(self, limit: int) -> list[Item]:
-        """Return items nobody has scored, oldest first."""
-        query = ITEM_WITH_FEED.where(items.c.scored_at.is_(None)).order_by(items.c.id).limit(limit)
+        """Return items nobody has scored and whose article is not waited for, oldest first."""
+        readable = items.c.article_state.is_distinct_from("waiting")
+        query = ITEM_WITH_FEED.where(items.c.scored_at.is_(None), readable).order_by(items.c.id).limit(limit)
         with self._engine.connect() as db:
             return [item_from(row) for row in db.execute(query).mappings()]
 
