@@ -1,4 +1,6 @@
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from ipaddress import ip_network
@@ -113,12 +115,23 @@ async def test_no_connection_may_be_made_later(site: Site) -> None:
     assert (await missing("http://127.0.0.1:1/article")).temporary
 
 
-async def test_a_page_that_breaks_the_parser_costs_itself_only(site: Site) -> None:
-    hostile = site.put("/hostile", b"<html><body>" + b"<div><p>a" * 300_000)
-    limits = replace(LOCAL, parse_timeout=1.0, article_max_bytes=5_000_000)
-    async with open_articles(limits) as articles:
-        assert isinstance(await articles.read(hostile), NoArticle)
+async def test_a_page_that_keeps_the_parser_busy_costs_itself_only(site: Site) -> None:
+    # Extraction takes half a minute over as many links.
+    hostile = site.put("/hostile", b"<html><body>" + b"<a href=x>abc</a> " * 150_000)
+    async with open_articles(replace(LOCAL, parse_timeout=3.0)) as articles:
+        assert await articles.read(hostile) == NoArticle(
+            reason="Reading the document took over 3 s, so it was given up."
+        )
         assert isinstance(await articles.read(site.put("/cherries", PAGE)), Article)
+
+
+def test_only_the_first_article_brings_its_libraries_and_only_into_the_worker() -> None:
+    modules = "import sys, monitor.feeds.parse, monitor.feeds.articles; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", modules], capture_output=True, text=True, check=True
+    ).stdout
+    assert "feedparser" in loaded.split()
+    assert {"trafilatura", "lxml", "justext"}.isdisjoint(loaded.split())
 
 
 async def test_a_host_is_asked_for_one_page_at_a_time(site: Site) -> None:
