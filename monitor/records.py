@@ -199,6 +199,21 @@ FetchOutcome = Fetched | NotModified | FetchFailed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """The text of an item's own page, paragraphs parted by line breaks, without what surrounds them."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoArticle:
+    """An item's page that gave no text: why, for a person, and whether another try may fare better."""
+
+    reason: str
+    temporary: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyedItem:
     """A parsed item with what makes it the same one: within its feed (``key``) and across feeds."""
 
@@ -210,7 +225,10 @@ class KeyedItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A stored item. ``key`` identifies it within its feed; ``backlog`` marks the feed's first poll."""
+    """A stored item. ``key`` identifies it within its feed; ``backlog`` marks the feed's first poll.
+
+    ``full_text`` is what was read of its page; ``full_text_missing`` says why nothing was, if it was wanted.
+    """
 
     id: int
     feed_id: int
@@ -229,6 +247,8 @@ class Item:
     first_seen: datetime
     backlog: bool
     alert_backlog: timedelta
+    full_text: str | None = None
+    full_text_missing: str | None = None
 
 
 # --- score -----------------------------------------------------------------------------------------
@@ -238,6 +258,7 @@ class Item:
 class Evidence:
     """Why an item got its score: the sentence of the topic that came closest, and the text it met.
 
+    ``text`` is the headline, or the beginning of the passage that won over it.
     ``parts`` are the score's parts by name, in points; ``gate`` says why a rule of words kept the item out.
     """
 

@@ -1,7 +1,8 @@
-"""The feeds room: a feed in, its items or the reason why there are none out.
+"""The feeds room: a feed in, its items or the reason why there are none out; the same for an item's article.
 
 http ── fetches, guarded by addresses
-parser ── keeps the worker processes that run parse, and ends those that hang
+parser ── keeps the worker processes that run parse and article, and ends those that hang
+articles ── fetches the pages of articles, host by host
 discover ── finds the feeds of a site
 opml ── lists of feeds, to and from other programs
 """
@@ -12,10 +13,11 @@ from typing import Protocol
 from monitor.feeds.limits import FetchLimits
 from monitor.feeds.opml import MAX_OPML_BYTES, Opml, Outline, read_opml, write_opml
 from monitor.feeds.page import Discovery, FoundFeed, Page, Pages, Redirect
-from monitor.records import Feed, FetchFailed, FetchOutcome
+from monitor.records import Article, Feed, FetchFailed, FetchOutcome, NoArticle
 
 __all__ = [
     "MAX_OPML_BYTES",
+    "ArticleSource",
     "Discovery",
     "FetchLimits",
     "FoundFeed",
@@ -26,6 +28,7 @@ __all__ = [
     "Redirect",
     "Source",
     "find_feeds",
+    "open_articles",
     "open_pages",
     "open_source",
     "read_opml",
@@ -41,11 +44,26 @@ class Source(Protocol):
         ...
 
 
+class ArticleSource(Protocol):
+    """Something that the articles of items can be fetched from."""
+
+    async def read(self, url: str) -> Article | NoArticle:
+        """Fetch and read one page; whatever goes wrong is a ``NoArticle``."""
+        ...
+
+
 def open_source(limits: FetchLimits) -> AbstractAsyncContextManager[Source]:
     """Open the source that reads feeds over HTTP; leaving it ends its connections and processes."""
     from monitor.feeds.http import open_http
 
     return open_http(limits)
+
+
+def open_articles(limits: FetchLimits) -> AbstractAsyncContextManager[ArticleSource]:
+    """Open the source that reads articles over HTTP, with connections and a parser process of its own."""
+    from monitor.feeds.articles import open_article_pages
+
+    return open_article_pages(limits)
 
 
 def open_pages(limits: FetchLimits) -> AbstractAsyncContextManager[Pages]:

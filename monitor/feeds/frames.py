@@ -1,7 +1,8 @@
 """What the service and its parser process say to each other: frames of a length and that many bytes.
 
-The worker says ``READY`` once. Then, for every document: a JSON frame about it and a frame with its body go
-to the worker, one JSON frame comes back. JSON, because the worker read hostile input and is not trusted.
+The worker says ``READY`` once. Then, for every document: a JSON frame about it (what to ``read`` it as, a
+``feed`` or an ``article``) and a frame with its body go to the worker, one JSON frame comes back. JSON,
+because the worker read hostile input and is not trusted.
 """
 
 import json
@@ -10,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
-from monitor.records import FetchFailed, ParsedItem, PollHints
+from monitor.records import Article, FetchFailed, NoArticle, ParsedItem, PollHints
 
 LENGTH = struct.Struct(">I")
 READY = b"ready"
@@ -35,6 +36,9 @@ class Document:
     self_url: str | None = None
 
 
+Answer = Document | Article | NoArticle | FetchFailed
+
+
 def framed(payload: bytes) -> bytes:
     """Return the payload with its length in front."""
     return LENGTH.pack(len(payload)) + payload
@@ -50,10 +54,12 @@ def read_frame(stream: BinaryIO) -> bytes | None:
     return payload if len(payload) == length else None
 
 
-def pack_answer(answer: Document | FetchFailed) -> bytes:
+def pack_answer(answer: Answer) -> bytes:
     """Write the worker's answer as JSON; one that grew beyond all measure becomes a failure."""
     if isinstance(answer, FetchFailed):
         return _packed({"failed": [answer.kind, answer.message]})
+    if isinstance(answer, Article | NoArticle):
+        return _packed({type(answer).__name__: asdict(answer)})
     items = [{**asdict(item), "published": _iso(item.published)} for item in answer.items]
     hints = answer.hints and [answer.hints.min_interval.total_seconds(), answer.hints.source]
     about = {"whole": answer.whole, "hints": hints, "hub": answer.hub, "self_url": answer.self_url}
@@ -65,12 +71,16 @@ def pack_answer(answer: Document | FetchFailed) -> bytes:
     return packed
 
 
-def unpack_answer(packed: bytes) -> Document | FetchFailed:
+def unpack_answer(packed: bytes) -> Answer:
     """Read the worker's answer back."""
     answer: dict[str, Any] = json.loads(packed)
     if "failed" in answer:
         kind, message = answer["failed"]
         return FetchFailed(kind=kind, message=message)
+    if "Article" in answer:
+        return Article(**answer["Article"])
+    if "NoArticle" in answer:
+        return NoArticle(**answer["NoArticle"])
     items = tuple(ParsedItem(**{**item, "published": _moment(item["published"])}) for item in answer["items"])
     return Document(
         format=answer["format"],

@@ -58,18 +58,21 @@ _CERTIFICATES = {
 
 @asynccontextmanager
 async def open_http(
-    limits: FetchLimits, *, resolver: AbstractResolver | None = None
+    limits: FetchLimits, *, accept: str = _ACCEPT, resolver: AbstractResolver | None = None
 ) -> AsyncIterator["HttpSource"]:
     """Open a source with its connections and parser processes, and end them on the way out.
 
-    ``resolver`` looks names up in the place of the system.
+    ``accept`` are the kinds of document it asks for; ``resolver`` looks names up in the place of the system.
     """
     parser = Parser(limits)
     # Read now and not at import, so that SSL_CERT_FILE can name authorities of one's own.
     trust = await asyncio.to_thread(ssl.create_default_context)
     trust.set_alpn_protocols(["http/1.1"])
     public = replace(limits, allow_private=())
-    async with _session(limits, trust, resolver) as session, _session(public, trust, resolver) as elsewhere:
+    async with (
+        _session(limits, accept, trust, resolver) as session,
+        _session(public, accept, trust, resolver) as elsewhere,
+    ):
         try:
             yield HttpSource(session, elsewhere, parser, limits)
         finally:
@@ -77,7 +80,7 @@ async def open_http(
 
 
 def _session(
-    limits: FetchLimits, trust: ssl.SSLContext, resolver: AbstractResolver | None
+    limits: FetchLimits, accept: str, trust: ssl.SSLContext, resolver: AbstractResolver | None
 ) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, socket_factory=guarded(limits), ssl=trust, resolver=resolver),
@@ -87,7 +90,7 @@ def _session(
         timeout=aiohttp.ClientTimeout(
             total=None, sock_connect=limits.connect_timeout, sock_read=limits.read_timeout
         ),
-        headers={"User-Agent": limits.user_agent, "Accept": _ACCEPT, "Accept-Encoding": "gzip, deflate"},
+        headers={"User-Agent": limits.user_agent, "Accept": accept, "Accept-Encoding": "gzip, deflate"},
         max_headers=_MOST_HEADERS,
     )
 

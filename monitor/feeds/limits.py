@@ -13,7 +13,7 @@ class FetchLimits:
     ``max_bytes`` counts what comes out of decompression, so a compressed bomb needs no bound of its own.
     ``allow_private`` are networks that feeds may live in although they are not public; ``ports`` bind
     everywhere else. ``proxy`` is the URL of the HTTP proxy that everything goes through, and may hold a
-    password.
+    password. ``article_…`` bound the pages of articles: after each its host is left alone for a pause.
     """
 
     max_bytes: int = 5 * 1024 * 1024
@@ -23,6 +23,9 @@ class FetchLimits:
     max_redirects: int = 5
     concurrency: int = 32
     concurrency_per_host: int = 2
+    article_max_bytes: int = 3 * 1024 * 1024
+    article_concurrency: int = 8
+    article_pause: float = 1.0
     parse_timeout: float = 10.0
     parsers: int = 2
     allow_private: tuple[Network, ...] = ()

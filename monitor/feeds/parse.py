@@ -3,7 +3,7 @@
     charsets ──► a web page? refusals ──► JSON? jsonfeed ──► a sitemap? sitemap ──► feedparser
 
 Also the main loop of the worker process, ``python -m monitor.feeds.parse SECONDS``, which answers one
-document after the other on its standard streams. It opens nothing: no file, no connection.
+document after the other, feed or article, on its standard streams. It opens nothing: no file, no connection.
 """
 
 import io
@@ -29,7 +29,7 @@ from monitor.feeds.cleaning import (
     moment,
     plain,
 )
-from monitor.feeds.frames import READY, Document, framed, pack_answer, read_frame
+from monitor.feeds.frames import READY, Answer, Document, framed, pack_answer, read_frame
 from monitor.feeds.hints import document_hints
 from monitor.feeds.jsonfeed import read_json_feed
 from monitor.feeds.refusals import web_page
@@ -161,13 +161,21 @@ def _bound_resources() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
 
 
-def _survived(request: bytes, body: bytes) -> Document | FetchFailed:
+def _survived(request: bytes, body: bytes) -> Answer:
     try:
-        return parse(body, **json.loads(request))
+        return _read(body, **json.loads(request))
     except Exception as error:  # noqa: BLE001 — a parser of hostile input may stumble in any way, and goes on
         return FetchFailed(
             kind="parse", message=f"The parser failed on the document ({type(error).__name__})."
         )
+
+
+def _read(body: bytes, *, read: str, **about: Any) -> Answer:
+    if read == "feed":
+        return parse(body, **about)
+    from monitor.feeds.article import extract  # heavy, and most services read no articles
+
+    return extract(body, **about)
 
 
 def _write(answers: BinaryIO, payload: bytes) -> None:

@@ -129,6 +129,12 @@ def _insert_new(db: sa.Connection, feed: Feed, shown: Sequence[KeyedItem], now: 
     return new
 
 
+def _has_news_to_read(feed: Feed, keyed: KeyedItem) -> bool:
+    """Say whether an item's article is worth a request: what comes with a feed's backlog rarely alerts."""
+    may_alert = feed.first_polled_at is not None or bool(feed.spec.alert_backlog)
+    return feed.spec.full_text and keyed.item.url is not None and may_alert
+
+
 def _item_columns(feed: Feed, keyed: KeyedItem, now: datetime) -> dict[str, Any]:
     item = keyed.item
     return {
@@ -144,4 +150,5 @@ def _item_columns(feed: Feed, keyed: KeyedItem, now: datetime) -> dict[str, Any]
         "published": item.published,
         "first_seen": now,
         "backlog": feed.first_polled_at is None,
+        "article_state": "waiting" if _has_news_to_read(feed, keyed) else None,
     }

@@ -14,7 +14,7 @@ IN_LIST = 500
 """Values per statement, well under every database's limit on parameters."""
 
 ITEM_WITH_FEED = sa.select(
-    items,
+    items,  # its full_text; a feed's column of that name says whether it is wanted
     feeds.c.url.label("feed_url"),
     feeds.c.name.label("feed_name"),
     feeds.c.tags.label("feed_tags"),
@@ -98,6 +98,8 @@ def item_from(row: Row) -> Item:
         first_seen=row["first_seen"],
         backlog=row["backlog"],
         alert_backlog=timedelta(seconds=row["alert_backlog_seconds"]),
+        full_text=row["full_text"],
+        full_text_missing=row["full_text_missing"],
     )
 
 

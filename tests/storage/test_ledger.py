@@ -99,6 +99,7 @@ def test_counts(storage: Storage) -> None:
         storage.alerts.record_decision(match, quiet if n == 0 else ALERT, [new_delivery(n)][:n], NOW)
     storage.deliveries.record_state("d1", "failed", "invalid_blocks")
     assert storage.ledger.counts() == {
+        "unread": 0,
         "feeds": 2,
         "failing_feeds": 1,
         "items": 6,
