@@ -14,10 +14,10 @@ run: .venv/installed
 
 # The bundled model is all that the tests load; offline, a test that asks for another one fails at once.
 test: .venv/installed-dev
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 quick: .venv/installed-dev
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m "not slow"
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check

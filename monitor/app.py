@@ -1,6 +1,6 @@
 """Puts the house together: the only module that knows every room, and that reads the clock.
 
-poll ──new items──► score ──matches──► alert ──deliveries──► deliver
+poll ──new items──► (read ──articles──►) score ──matches──► alert ──deliveries──► deliver
 Whoever finishes wakes the next at once; ticks only make sure that nothing waits for ever.
 """
 
@@ -18,14 +18,15 @@ from monitor.alert import Alert, AlertReport
 from monitor.configuration import Configuration
 from monitor.deliver import PACE, SETTLE, Deliver, DeliverReport
 from monitor.errors import MonitorError
-from monitor.feeds import FetchLimits, open_source
+from monitor.feeds import FetchLimits, open_articles, open_source
 from monitor.health import Health
 from monitor.notify import Notifier, open_console, open_slack
 from monitor.poll import Poll, PollReport
+from monitor.read import Read, ReadReport
 from monitor.schedule import ticking
 from monitor.score import ScoreReport, Scoring, Vectoriser, topic_vectors
 from monitor.scoring import open_encoder
-from monitor.settings import slack_bot_token
+from monitor.settings import fetch_proxy, slack_bot_token
 from monitor.storage import Storage, open_storage
 from monitor.threads import OwnThread
 from monitor.web import serve
@@ -33,7 +34,7 @@ from monitor.web import serve
 logger = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
-Report = PollReport | ScoreReport | AlertReport | DeliverReport
+Report = PollReport | ReadReport | ScoreReport | AlertReport | DeliverReport
 
 TICK = timedelta(seconds=1)
 LONGEST_SLEEP = 5.0
@@ -58,23 +59,25 @@ class Wakes:
     """One bell per stage; whoever leaves work for a stage rings it."""
 
     poll: asyncio.Event = field(default_factory=asyncio.Event)
+    read: asyncio.Event = field(default_factory=asyncio.Event)
     score: asyncio.Event = field(default_factory=asyncio.Event)
     alert: asyncio.Event = field(default_factory=asyncio.Event)
     deliver: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ring_all(self) -> None:
         """Have every stage look at its table."""
-        for bell in (self.poll, self.score, self.alert, self.deliver):
+        for bell in (self.poll, self.read, self.score, self.alert, self.deliver):
             bell.set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """The four stages, ready to work. ``scoring`` comes true when the model is loaded."""
+    """The stages, ready to work. ``scoring`` comes true when the model is loaded."""
 
     storage: Storage
     database: OwnThread
     poll: Poll
+    read: Read
     scoring: asyncio.Task[Scoring]
     alert: Alert
     deliver: Deliver
@@ -89,6 +92,7 @@ class Pipeline:
     async def one_pass(self) -> None:
         """Poll what is due, and bring it as far as the outbox."""
         await self.poll.work()
+        await self.read.work()
         await self.score()
         await self.alert.work()
 
@@ -109,8 +113,10 @@ async def open_pipeline(
     now: Clock = utc_now,
     on_report: Callable[[Report], None] = lambda _report: None,
     tempo: Tempo = Tempo(),
+    proxy: str | None = None,
 ) -> AsyncIterator[Pipeline]:
-    """Open database, model and feeds, and yield the stages; ``now`` is the clock that items are judged by.
+    """Open database, model and feeds, and yield the stages; ``now`` is the clock that items are judged by,
+    ``proxy`` the URL of the one that feeds are asked through.
 
     Raises StorageError; a ModelError comes with the first use of ``scoring``.
     """
@@ -134,14 +140,20 @@ async def open_pipeline(
             moved = await database(storage.deliveries.readdress, channels, config.settings.slack.channel)
             if moved:
                 logger.warning("readdressed_deliveries", extra={"messages": moved})
-            limits = FetchLimits(allow_private=config.settings.fetch.allow_private)
-            async with open_source(limits) as source:
+            limits = FetchLimits(allow_private=config.settings.fetch.allow_private, proxy=proxy)
+            async with open_source(limits) as source, open_articles(limits) as articles:
                 pipeline = Pipeline(
                     storage=storage,
                     database=database,
                     poll=Poll(
-                        store=storage.polls, database=database, source=source, now=now, on_report=reported
+                        store=storage.polls,
+                        database=database,
+                        source=source,
+                        now=now,
+                        on_report=reported,
+                        every=config.settings.fetch.every,
                     ),
+                    read=Read(store=storage.reads, database=database, source=articles, on_report=reported),
                     scoring=asyncio.create_task(
                         _open_scoring(config, storage, database, encoding, now, reported)
                     ),
@@ -169,6 +181,7 @@ async def open_pipeline(
                     yield pipeline
                 finally:
                     pipeline.poll.abandon()
+                    pipeline.read.abandon()
                     await _stopped(pipeline.deliver)
                     pipeline.scoring.cancel()
         finally:
@@ -223,7 +236,11 @@ async def once(config: Configuration, environ: Mapping[str, str]) -> None:
 
     Raises MonitorError when every feed failed, or when not every message arrived.
     """
-    async with open_notifier(config, environ) as notifier, open_pipeline(config, notifier) as pipeline:
+    proxy = fetch_proxy(config.settings.fetch, environ)
+    async with (
+        open_notifier(config, environ) as notifier,
+        open_pipeline(config, notifier, proxy=proxy) as pipeline,
+    ):
         await pipeline.one_pass()
         if not await pipeline.deliver.emptied(PATIENCE):
             raise MonitorError("not every message arrived; the rest stays in the outbox for the next run")
@@ -241,7 +258,7 @@ async def run(config: Configuration, environ: Mapping[str, str]) -> None:
     usual = median_low(feed.every for feed in config.feeds)
     async with (
         open_notifier(config, environ) as notifier,
-        open_pipeline(config, notifier) as pipeline,
+        open_pipeline(config, notifier, proxy=fetch_proxy(config.settings.fetch, environ)) as pipeline,
         serve(
             web.host,
             web.port,
@@ -260,6 +277,7 @@ async def work_until(stop: asyncio.Event, pipeline: Pipeline) -> None:
     wakes = pipeline.wakes
     stages: dict[str, tuple[asyncio.Event, Callable[[], Awaitable[object]]]] = {
         "poll": (wakes.poll, pipeline.poll.start_due),
+        "read": (wakes.read, pipeline.read.start_waiting),
         "score": (wakes.score, pipeline.score),
         "alert": (wakes.alert, pipeline.alert.work),
         "deliver": (wakes.deliver, pipeline.deliver.work),
@@ -340,6 +358,9 @@ def _ring(wakes: Wakes, report: Report) -> None:
     """Wake the stage for which the report means work."""
     match report:
         case PollReport(new=new) if new:
+            wakes.read.set()
+            wakes.score.set()
+        case ReadReport():
             wakes.score.set()
         case ScoreReport(matches=matches) if matches:
             wakes.alert.set()

@@ -4,19 +4,25 @@ Exit codes: 0 fine, 1 the thing asked for failed, 2 bad usage or configuration. 
 imported inside the commands that need them, so that ``check`` and ``--help`` answer at once.
 """
 
-import json
 import os
-import sys
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
 from monitor import __version__
-from monitor.configuration import Configuration, load_configuration
-from monitor.errors import ConfigurationError, MonitorError
+from monitor.cli_feeds import feeds_app
+from monitor.errors import MonitorError
+from monitor.terminal import (
+    CONFIG,
+    ConfigOption,
+    JsonOption,
+    VerboseOption,
+    exit_codes,
+    load,
+    print_json,
+    run_async,
+)
 
 app = typer.Typer(
     name="monitor",
@@ -26,16 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-feeds_app = typer.Typer(help="Look at the feeds.", no_args_is_help=True)
 app.add_typer(feeds_app, name="feeds")
-
-ConfigOption = Annotated[
-    Path, typer.Option("--config", "-c", help="The folder with monitor.yaml, feeds.yaml and watchlists/.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
-VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
-CONFIG = Path("config")
-T = TypeVar("T")
 
 
 def main() -> None:
@@ -58,8 +55,8 @@ def version(
 @app.command()
 def check(config: ConfigOption = CONFIG) -> None:
     """Validate every file of the configuration: one FILE:LINE:COL: message per error; exit 0, or 2."""
-    with _exit_codes():
-        loaded = _load(config)
+    with exit_codes():
+        loaded = load(config)
         topics, feeds = len(loaded.topics), len(loaded.feeds)
         typer.echo(f"{config}: fine: {feeds} feeds, {topics} topics")
 
@@ -67,23 +64,23 @@ def check(config: ConfigOption = CONFIG) -> None:
 @app.command()
 def run(config: ConfigOption = CONFIG, verbose: VerboseOption = False) -> None:
     """Serve until SIGTERM: poll, score, alert, deliver; then drain for at most 25 s."""
-    with _exit_codes():
-        loaded = _load(config)
+    with exit_codes():
+        loaded = load(config)
         _log(verbose)
         from monitor import app as service
 
-        _run(service.run(loaded, os.environ))
+        run_async(service.run(loaded, os.environ))
 
 
 @app.command()
 def once(config: ConfigOption = CONFIG, verbose: VerboseOption = False) -> None:
     """Make one pass over what is due, all the way to the channels, and exit; for cron."""
-    with _exit_codes():
-        loaded = _load(config)
+    with exit_codes():
+        loaded = load(config)
         _log(verbose)
         from monitor import app as service
 
-        _run(service.once(loaded, os.environ))
+        run_async(service.once(loaded, os.environ))
 
 
 @app.command()
@@ -106,14 +103,14 @@ def demo(
     verbose: VerboseOption = False,
 ) -> None:
     """Replay sample feeds through the real pipeline into a local Slack stand-in; needs no set-up at all."""
-    with _exit_codes():
+    with exit_codes():
         from monitor.demo import show
         from monitor.demo.replay import parse_speed
 
         _log(verbose, level="ERROR")  # what goes wrong is part of the show
         watched = config if config.exists() or config != CONFIG else show.shipped_config()
-        loaded = _load(watched)
-        _run(
+        loaded = load(watched)
+        run_async(
             show.demo(
                 loaded,
                 bodies=bodies,
@@ -129,69 +126,20 @@ def demo(
 @app.command()
 def explain(url: str, config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
     """Tell what happened to an item: seen when, score per topic and why, decision and reason, message."""
-    with _exit_codes():
-        loaded = _load(config)
+    with exit_codes():
+        loaded = load(config)
         from monitor import explain as explaining
 
         histories = explaining.histories(loaded, url)
         if as_json:
-            _print_json(explaining.as_json(histories))
+            print_json(explaining.as_json(histories))
         elif histories:
             typer.echo("\n".join(explaining.lines(loaded, histories)))
         if not histories:
             raise MonitorError(f"{url}: no feed has shown this address")
 
 
-@feeds_app.command("list")
-def feeds_list(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> None:
-    """List the configured feeds with what is known of their health."""
-    with _exit_codes():
-        loaded = _load(config)
-        from monitor import explain as explaining
-
-        rows = explaining.feed_rows(loaded)
-        if as_json:
-            _print_json(rows)
-        else:
-            explaining.print_feeds(rows)
-
-
-def _load(config: Path) -> Configuration:
-    loaded = load_configuration(config, os.environ)
-    for warning in loaded.warnings:
-        typer.echo(str(warning), err=True)
-    return loaded
-
-
-def _run(coroutine: Coroutine[Any, Any, T]) -> T:
-    import asyncio
-    import signal
-
-    # SIGTERM unwinds like Ctrl-C, so that temporary files go; `run` listens for both itself.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return asyncio.run(coroutine)
-
-
 def _log(verbose: bool, level: str = "INFO") -> None:
     from monitor import log
 
     log.configure("DEBUG" if verbose else level)
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-@contextmanager
-def _exit_codes() -> Iterator[None]:
-    """Turn what a person can mend into its message on stderr and its exit code."""
-    try:
-        yield
-    except ConfigurationError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
-    except MonitorError as error:
-        typer.echo(f"monitor: {error}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        sys.exit(130)

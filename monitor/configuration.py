@@ -6,17 +6,17 @@ feeds.yaml ──────────────────► feeds ◄�
 watchlists/*.yaml ───────────► topics ◄──┘
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.errors import ConfigurationError
-from monitor.feedlist import read_feedlist
+from monitor.feedlist import FeedList, read_feedlist
 from monitor.records import FeedSpec, Problem, Topic
 from monitor.settings import Settings, read_settings
 from monitor.watchlist import read_watchlists
 
-__all__ = ["Configuration", "load_configuration"]
+__all__ = ["Configuration", "load_configuration", "load_feedlist", "load_settings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +44,32 @@ def load_configuration(folder: Path, environ: Mapping[str, str]) -> Configuratio
         (*problems, *feeds.problems, *watchlists.problems),
         key=lambda problem: (str(problem.path), problem.line, problem.column),
     )
-    if any(problem.severity == "error" for problem in found):
-        raise ConfigurationError(found)
+    _refuse_errors(found)
     return Configuration(
         settings=settings, feeds=feeds.feeds, topics=watchlists.topics, warnings=tuple(found)
     )
+
+
+def load_settings(folder: Path, environ: Mapping[str, str]) -> Settings:
+    """Read the settings alone, defaults where there are none; ConfigurationError if they are wrong."""
+    settings, problems = read_settings(_shown(folder) / "monitor.yaml", environ)
+    _refuse_errors(problems)
+    return settings
+
+
+def load_feedlist(folder: Path, settings: Settings) -> FeedList:
+    """Read the feeds of a folder alone, none where it has no list; ConfigurationError if one is wrong."""
+    path = _shown(folder) / "feeds.yaml"
+    if not path.exists():
+        return FeedList(feeds=(), labels=frozenset(), problems=())
+    feeds = read_feedlist(path, settings.fetch.every)
+    _refuse_errors(feeds.problems)
+    return feeds
+
+
+def _refuse_errors(problems: Sequence[Problem]) -> None:
+    if any(problem.severity == "error" for problem in problems):
+        raise ConfigurationError(problems)
 
 
 def _shown(folder: Path) -> Path:

@@ -36,6 +36,10 @@ def _history_lines(config: Configuration, history: History, names: dict[str, str
     item = history.item
     text = [item.title or "(no title)", f"  {item.url or 'no address'}"]
     text.append(f"  seen {_time(item.first_seen)} in {item.feed_name}, published {_time(item.published)}")
+    if item.full_text:
+        text.append(f"  article read: {len(item.full_text.split())} words")
+    elif item.full_text_missing:
+        text.append(f"  article not read: {item.full_text_missing}")
     if history.scored_at is None:
         return [*text, "  waits for its score", ""]
     scored = {topic.score.topic_id for topic in history.topics}
@@ -53,6 +57,8 @@ def _topic_lines(topic: TopicHistory, name: str) -> list[str]:
     text = [f"  {name}: {score.score:.0f}, {verdict}"]
     parts = ", ".join(f"{part} {value:+.0f}" for part, value in score.evidence.parts.items())
     text.append(f"    closest: “{score.evidence.sentence}”" + (f" ({parts})" if parts else ""))
+    if "passage" in score.evidence.parts:
+        text.append(f"    in the article: “{score.evidence.text}”")
     if score.evidence.gate:
         text.append(f"    kept out: {score.evidence.gate}")
     if topic.verdict is not None:

@@ -1,13 +1,21 @@
-"""Owns ``feeds.yaml``: which feeds are polled, what they are called, and how often."""
+"""Owns ``feeds.yaml``: which feeds are polled, what they are called, and how often.
 
-from collections.abc import Callable, Iterator
+It is a file of people: what is added goes to its end, and the rest is not touched.
+"""
+
+import codecs
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from monitor.errors import ConfigurationError, MonitorError
 from monitor.fields import (
     Duration,
     Interval,
@@ -19,11 +27,13 @@ from monitor.fields import (
     short_interval_warning,
     split_url,
     validate,
+    written_duration,
 )
 from monitor.records import FeedSpec, Problem
-from monitor.yamlfile import Document, Trail, read_yaml
+from monitor.yamledit import append_entries
+from monitor.yamlfile import Document, Trail, parse_yaml, read_yaml
 
-__all__ = ["FeedList", "read_feedlist"]
+__all__ = ["FeedList", "NewFeed", "add_feeds", "alike", "read_feedlist"]
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -46,6 +56,18 @@ class FeedEntry(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewFeed:
+    """A feed to be written down; None, and a name that is empty, leave a key out for its default."""
+
+    url: str
+    name: str = ""
+    tags: frozenset[str] = frozenset()
+    every: timedelta | None = None
+    alert_backlog: timedelta = timedelta(0)
+    full_text: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedList:
     """The feeds that can be polled, what is wrong with the others, and what topics may call them all.
 
@@ -59,7 +81,61 @@ class FeedList:
 
 def read_feedlist(path: Path, every: timedelta) -> FeedList:
     """Read the feeds; ``every`` is the polling interval of those that name none."""
-    document = read_yaml(path)
+    return _feedlist(read_yaml(path), every)
+
+
+def add_feeds(path: Path, feeds: Sequence[NewFeed]) -> None:
+    """Add feeds to the end of a feed list in one step, which a crash cannot halve; a missing file is made.
+
+    ConfigurationError if the file would be wrong afterwards, MonitorError if it is laid out in a way that
+    has no place for them or cannot be written; the file is then as it was.
+    """
+    try:
+        data = path.read_bytes() if path.exists() else b""
+        text = data.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise ConfigurationError(read_yaml(path).problems) from None
+    edited = append_entries(text, parse_yaml(text, path), "feeds", [_written(feed) for feed in feeds])
+    if edited is None:
+        raise MonitorError(f"{path}: new feeds have no place here; write them under 'feeds:', after a '- '")
+    problems = _feedlist(parse_yaml(edited, path), timedelta(days=1)).problems
+    if any(problem.severity == "error" for problem in problems):
+        raise ConfigurationError(problems)
+    bom = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    try:
+        _replace(path.resolve(), bom + edited.encode())
+    except OSError as e:
+        raise MonitorError(f"cannot write {path}: {(e.strerror or 'unknown trouble').lower()}") from e
+
+
+def _replace(path: Path, data: bytes) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def _written(feed: NewFeed) -> dict[str, str | bool | list[str]]:
+    keys: dict[str, str | bool | list[str]] = {
+        "url": feed.url,
+        "name": feed.name,
+        "tags": sorted(feed.tags),
+        "every": written_duration(feed.every) if feed.every else "",
+        "alert_backlog": written_duration(feed.alert_backlog) if feed.alert_backlog else "",
+        "full_text": feed.full_text,
+    }
+    return {key: value for key, value in keys.items() if value}
+
+
+def _feedlist(document: Document, every: timedelta) -> FeedList:
     problems = list(document.problems)
     if document.content is not None:
         problems += validate(FeedFile, document)[1]
@@ -74,7 +150,7 @@ def read_feedlist(path: Path, every: timedelta) -> FeedList:
         feeds.append(_spec(entry, every))
         if entry.every and (warning := short_interval_warning(entry.every)):
             problems.append(document.problem(("feeds", number, "every"), warning, severity="warning"))
-    problems += repeats(_texts(document, "url", _address), "feed URL")
+    problems += repeats(_texts(document, "url", alike), "feed URL")
     problems += repeats(_texts(document, "name", str), "feed name")
     return FeedList(feeds=tuple(feeds), labels=frozenset(labels), problems=tuple(problems))
 
@@ -87,6 +163,7 @@ def _spec(entry: FeedEntry, every: timedelta) -> FeedSpec:
         every=entry.every or every,
         alert_backlog=entry.alert_backlog,
         full_text=entry.full_text,
+        paced=entry.every is not None,
     )
 
 
@@ -106,15 +183,15 @@ def _host(url: str) -> str:
 
 
 def _texts(
-    document: Document, key: str, alike: Callable[[str], str]
+    document: Document, key: str, normal: Callable[[str], str]
 ) -> Iterator[tuple[str, Document, Trail]]:
     for number in range(document.count(("feeds",))):
         for text, trail in document.texts(("feeds", number, key)):
-            yield alike(text), document, trail
+            yield normal(text), document, trail
 
 
-def _address(url: str) -> str:
-    """Write alike what every server takes for the same address."""
+def alike(url: str) -> str:
+    """Write alike what every server takes for the same address: two feeds may not have it in common."""
     try:
         parts = split_url(url)
     except ValueError:

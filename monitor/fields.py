@@ -29,12 +29,16 @@ __all__ = [
     "TopicId",
     "WebUrl",
     "did_you_mean",
+    "duration",
+    "interval",
     "repeats",
     "secret_key_refused",
     "short_interval_warning",
     "split_url",
     "text_of",
     "validate",
+    "web_url",
+    "written_duration",
 ]
 
 Model = TypeVar("Model", bound="Section")
@@ -76,7 +80,8 @@ def _kind(value: object) -> str:
     return "true or false" if isinstance(value, bool) else "a number"
 
 
-def _duration(value: object) -> timedelta:
+def duration(value: object) -> timedelta:
+    """Read a duration such as ``90s`` or ``10m``; ValueError if it is none, or longer than ten years."""
     found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhdw])", value) if isinstance(value, str) else None
     if found is None:
         raise ValueError(
@@ -89,11 +94,20 @@ def _duration(value: object) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def _interval(value: object) -> timedelta:
-    interval = _duration(value)
-    if interval < timedelta(seconds=1):
+def interval(value: object) -> timedelta:
+    """Read a duration of at least a second; ValueError if it is none."""
+    read = duration(value)
+    if read < timedelta(seconds=1):
         raise ValueError(f"{quoted(value)} is too short; 1s is the shortest")
-    return interval
+    return read
+
+
+def written_duration(span: timedelta) -> str:
+    """Write a duration as ``duration`` reads it, in the largest unit that leaves no remainder."""
+    seconds = span.total_seconds()
+    unit = next((unit for unit in reversed(UNITS) if seconds and seconds % UNITS[unit] == 0), "s")
+    number = f"{seconds / UNITS[unit]:.6f}".rstrip("0").rstrip(".")
+    return f"{number}{unit}"
 
 
 def short_interval_warning(interval: timedelta) -> str | None:
@@ -115,7 +129,8 @@ def split_url(url: str) -> SplitResult:
     return parts
 
 
-def _web_url(value: object) -> str:
+def web_url(value: object) -> str:
+    """Read the address of a web page; ValueError, which never shows it, if it may not stand in a file."""
     url = text_of(value)
     parts = split_url(url)
     if parts.scheme.lower() not in {"http", "https"}:
@@ -162,9 +177,9 @@ def _topic_id(value: object) -> str:
 
 
 Text = Annotated[str, PlainValidator(text_of)]
-Duration = Annotated[timedelta, PlainValidator(_duration)]
-Interval = Annotated[timedelta, PlainValidator(_interval)]
-WebUrl = Annotated[str, PlainValidator(_web_url)]
+Duration = Annotated[timedelta, PlainValidator(duration)]
+Interval = Annotated[timedelta, PlainValidator(interval)]
+WebUrl = Annotated[str, PlainValidator(web_url)]
 Channel = Annotated[str, PlainValidator(_channel)]
 Mention = Annotated[str | None, PlainValidator(_mention)]
 TopicId = Annotated[str, PlainValidator(_topic_id)]

@@ -7,7 +7,8 @@ from typing import Any
 from monitor.alert import AlertReport
 from monitor.deliver import DeliverReport
 from monitor.poll import PollReport
-from monitor.records import FetchFailed, Posted
+from monitor.read import ReadReport
+from monitor.records import Article, FetchFailed, Posted
 from monitor.score import ScoreReport
 
 LONGEST_WAIT = timedelta(minutes=10)
@@ -27,7 +28,9 @@ class Health:
     last_refusal: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
 
-    def note(self, report: PollReport | ScoreReport | AlertReport | DeliverReport, now: datetime) -> None:
+    def note(
+        self, report: PollReport | ReadReport | ScoreReport | AlertReport | DeliverReport, now: datetime
+    ) -> None:
         """Count one report of a stage."""
         match report:
             case PollReport():
@@ -37,6 +40,8 @@ class Health:
                     self.last_good_poll_at = now
                 self._count("polls_failed" if failed else "polls")
                 self._count("items_new", report.new)
+            case ReadReport():
+                self._count("articles" if isinstance(report.article, Article) else "articles_missing")
             case ScoreReport():
                 self.last_score_at = now
                 self._count("items_scored", report.items)

@@ -6,14 +6,15 @@ claim what is due ──► fetch and parse ──► recognise items ──► 
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
-from monitor.cadence import next_poll
+from monitor.cadence import demand, news_wait, next_poll, observe, wait_worth
 from monitor.feeds import Source
 from monitor.identity import canonical_url, item_keys
-from monitor.records import Feed, Fetched, FetchFailed, FetchOutcome, KeyedItem
+from monitor.records import Feed, Fetched, FetchFailed, FetchOutcome, KeyedItem, PollPlan
 from monitor.storage import PollStore
 from monitor.stories import headline_key
 from monitor.threads import OwnThread
@@ -24,6 +25,9 @@ CLAIM = timedelta(minutes=5)
 """For how long a feed is taken; what is still under way then is taken again, and not polled twice."""
 CONCURRENCY = 1000
 """Polls at once. The source gives each host its turn; who waits for one must not keep others from theirs."""
+
+WORTH_LASTS = timedelta(hours=1)
+"""Rhythms change slowly; what a request is worth is worked out again so often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,7 @@ class Poll:
         source: Source,
         now: Callable[[], datetime],
         on_report: Callable[[PollReport], None],
+        every: timedelta,
         concurrency: int = CONCURRENCY,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -54,9 +59,12 @@ class Poll:
         self._source = source
         self._now = now
         self._on_report = on_report
+        self._every = every
         self._concurrency = concurrency
         self._chance = chance
         self._under_way: dict[int, asyncio.Task[None]] = {}
+        self._worth: float | None = None
+        self._worth_at: datetime | None = None
 
     async def start_due(self) -> int:
         """Begin polling the feeds that are due, as many as there is room for; return how many."""
@@ -66,6 +74,9 @@ class Poll:
         if room <= 0:
             return 0
         now = self._now()
+        if self._worth_at is None or now - self._worth_at > WORTH_LASTS:
+            self._worth_at = now
+            self._worth = await self._database(self._request_worth)
         due = await self._database(self._store.claim_due, now, now + CLAIM, room)
         fresh = [feed for feed in due if feed.id not in self._under_way]
         for feed in fresh:
@@ -96,14 +107,32 @@ class Poll:
             outcome = await self._source.fetch(feed)
             items = recognise(outcome)
             now = self._now()
-            due = next_poll(feed, outcome, now, self._chance())
-            new = await self._database(self._store.record_poll, feed, outcome, items, now, due)
+            plan = partial(self._plan, feed, outcome, now)
+            new = await self._database(self._store.record_poll, feed, outcome, items, now, plan)
         except Exception:
             # One feed's surprise must not cost the others; its claim runs out and it is tried again.
             logger.exception("poll_crashed", extra={"feed": feed.spec.name})
             return
         _log(feed, outcome, new)
         self._on_report(PollReport(feed=feed, outcome=outcome, new=new))
+
+    def _plan(self, feed: Feed, outcome: FetchOutcome, now: datetime, new: Sequence[KeyedItem]) -> PollPlan:
+        """Learn from the new items when the feed publishes, and say when it is due again."""
+        rhythm = feed.rhythm
+        if not isinstance(outcome, FetchFailed):
+            rhythm = observe(rhythm, [keyed.item.published for keyed in new], now)
+        learned = hint = None
+        if not feed.spec.paced:
+            hint = _hinted(outcome)
+            if rhythm is not None and self._worth is not None:
+                learned = news_wait(rhythm, self._worth, feed.spec.every, now)
+        due = next_poll(feed, outcome, now, self._chance(), learned=learned, hint=hint)
+        return PollPlan(next_poll_at=due, rhythm=rhythm)
+
+    def _request_worth(self) -> float | None:
+        """How long news may wait before a request is worth it, all learned feeds together at their budget."""
+        demands = [demand(rhythm) for rhythm in self._store.rhythms()]
+        return wait_worth(demands, self._every) if demands else None
 
 
 def recognise(outcome: FetchOutcome) -> list[KeyedItem]:
@@ -119,6 +148,13 @@ def recognise(outcome: FetchOutcome) -> list[KeyedItem]:
         )
         for item, key in zip(outcome.items, item_keys(outcome.items), strict=True)
     ]
+
+
+def _hinted(outcome: FetchOutcome) -> timedelta | None:
+    """The least wait that the feed or its server asks for, if any."""
+    if isinstance(outcome, FetchFailed) or outcome.hints is None:
+        return None
+    return outcome.hints.min_interval
 
 
 def _log(feed: Feed, outcome: FetchOutcome, new: int) -> None:

@@ -34,7 +34,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedSpec:
-    """A feed as ``feeds.yaml`` asks for it; ``every`` already has its default filled in."""
+    """A feed as ``feeds.yaml`` asks for it; ``every`` already has its default filled in.
+
+    ``paced`` is true when ``feeds.yaml`` itself names the interval, which then is kept to.
+    """
 
     url: str
     name: str
@@ -42,6 +45,7 @@ class FeedSpec:
     every: timedelta
     alert_backlog: timedelta
     full_text: bool = False
+    paced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +92,24 @@ class Feed:
     last_success_at: datetime | None = None
     failures: int = 0
     last_error: str | None = None
+    rhythm: "Rhythm | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """When a feed publishes: items by UTC hour of the day over ``days`` watched until ``seen_to``."""
+
+    counts: tuple[float, ...]
+    days: float
+    seen_to: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollPlan:
+    """What follows from a poll: when the next one is due, and what has been learned."""
+
+    next_poll_at: datetime
+    rhythm: Rhythm | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,30 +125,63 @@ class ParsedItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PollHints:
+    """How long a feed asks to be left alone between polls, a day at most, and which of its hints said so."""
+
+    min_interval: timedelta
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
     """A poll that brought a readable document, with or without items.
 
-    ``format`` is the parser's word for it (``rss20``, ``atom10``, …); ``body_hash`` is the SHA-256 of the
-    decompressed body, hexadecimal.
+    ``format`` is the parser's word for it (``rss20``, ``atom10``, …), ``title`` the feed's own name, empty if
+    it tells none; ``body_hash`` is the SHA-256 of the decompressed body, hexadecimal. ``moved_to`` is where
+    the feed lives now, if every redirect on the way was a permanent one; ``hub`` and ``self_url`` are the
+    WebSub hub and the address it knows the feed by.
     """
 
     items: tuple[ParsedItem, ...]
     format: str
+    title: str = ""
     etag: str | None
     last_modified: str | None
     body_hash: str
+    hints: PollHints | None = None
+    moved_to: str | None = None
+    hub: str | None = None
+    self_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotModified:
-    """A poll that brought nothing new: HTTP 304, or the very body of last time."""
+    """A poll that brought nothing new: HTTP 304, or the very body of last time.
+
+    ``hints`` are those of the headers alone; what the document said holds on from when it was read.
+    """
 
     etag: str | None
     last_modified: str | None
+    hints: PollHints | None = None
+    moved_to: str | None = None
 
 
 FailureKind = Literal[
-    "address", "connect", "timeout", "tls", "redirect", "http", "size", "empty", "html", "parse", "hang"
+    "address",
+    "connect",
+    "timeout",
+    "tls",
+    "redirect",
+    "http",
+    "gone",
+    "challenge",
+    "login",
+    "size",
+    "empty",
+    "html",
+    "parse",
+    "hang",
 ]
 
 
@@ -144,6 +199,21 @@ FetchOutcome = Fetched | NotModified | FetchFailed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """The text of an item's own page, paragraphs parted by line breaks, without what surrounds them."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoArticle:
+    """An item's page that gave no text: why, for a person, and whether another try may fare better."""
+
+    reason: str
+    temporary: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyedItem:
     """A parsed item with what makes it the same one: within its feed (``key``) and across feeds."""
 
@@ -155,7 +225,10 @@ class KeyedItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A stored item. ``key`` identifies it within its feed; ``backlog`` marks the feed's first poll."""
+    """A stored item. ``key`` identifies it within its feed; ``backlog`` marks the feed's first poll.
+
+    ``full_text`` is what was read of its page; ``full_text_missing`` says why nothing was, if it was wanted.
+    """
 
     id: int
     feed_id: int
@@ -174,6 +247,8 @@ class Item:
     first_seen: datetime
     backlog: bool
     alert_backlog: timedelta
+    full_text: str | None = None
+    full_text_missing: str | None = None
 
 
 # --- score -----------------------------------------------------------------------------------------
@@ -183,6 +258,7 @@ class Item:
 class Evidence:
     """Why an item got its score: the sentence of the topic that came closest, and the text it met.
 
+    ``text`` is the headline, or the beginning of the passage that won over it.
     ``parts`` are the score's parts by name, in points; ``gate`` says why a rule of words kept the item out.
     """
 

@@ -1,6 +1,6 @@
 """The second stage: new items get a score per topic.
 
-take items in batches ──► vectors, stored or encoded ──► relevance per topic ──► record scores
+take items in batches ──► vectors of passages, stored or encoded ──► relevance per topic ──► record scores
 """
 
 import logging
@@ -11,7 +11,7 @@ from datetime import datetime
 import numpy as np
 
 from monitor.records import Item, Score, Topic
-from monitor.relevance import TopicVectors, item_text, judge
+from monitor.relevance import TopicVectors, judge, passages
 from monitor.scoring import Encoder
 from monitor.storage import ScoreStore
 from monitor.threads import OwnThread
@@ -82,8 +82,10 @@ class Scoring:
         """Score every item that waits; return how many there were."""
         scored = 0
         while items := await self._database(self._store.unscored, BATCH):
-            vectors = await self._vectors.vectors([item_text(item.title, item.summary) for item in items])
-            scores = judge_all(self._topics, items, vectors)
+            texts = [passages(item) for item in items]
+            vectors = await self._vectors.vectors([text for of_item in texts for text in of_item])
+            ends = np.cumsum([len(of_item) for of_item in texts])[:-1]
+            scores = judge_all(self._topics, items, np.split(vectors, ends))
             ids = [item.id for item in items]
             await self._database(self._store.record_scores, ids, scores, self._now())
             report = ScoreReport(items=len(items), matches=sum(score.matched for score in scores))
@@ -106,11 +108,13 @@ async def topic_vectors(topics: Sequence[Topic], vectors: Vectoriser) -> list[To
     ]
 
 
-def judge_all(topics: Sequence[TopicVectors], items: Sequence[Item], vectors: Vectors) -> list[Score]:
-    """Return the scores worth keeping, of every item (its vector a row of ``vectors``) with every topic."""
+def judge_all(
+    topics: Sequence[TopicVectors], items: Sequence[Item], vectors: Sequence[Vectors]
+) -> list[Score]:
+    """Return the scores worth keeping, of every item (``vectors``: of its passages) with every topic."""
     scores = (
-        judge(topic, item, vector)
-        for item, vector in zip(items, vectors, strict=True)
+        judge(topic, item, of_item)
+        for item, of_item in zip(items, vectors, strict=True)
         for topic in topics
         if in_scope(topic.topic, item)
     )

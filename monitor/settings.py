@@ -38,6 +38,7 @@ __all__ = [
     "SlackSettings",
     "StorageSettings",
     "WebSettings",
+    "fetch_proxy",
     "read_settings",
     "slack_bot_token",
 ]
@@ -111,10 +112,11 @@ class SlackSettings(Section):
 
 
 class FetchSettings(Section):
-    """How feeds are polled, and the private networks they may live in."""
+    """How feeds are polled, the private networks they may live in, and the proxy they are asked through."""
 
     every: Interval = timedelta(minutes=10)
     allow_private: Annotated[tuple[Network, ...], Field(strict=False)] = ()
+    proxy: WebUrl | None = None
 
 
 class AlertSettings(Section):
@@ -201,6 +203,25 @@ def slack_bot_token(environ: Mapping[str, str]) -> SecretStr | None:
     return _secret("SLACK_BOT_TOKEN", environ)
 
 
+def fetch_proxy(settings: FetchSettings, environ: Mapping[str, str]) -> str | None:
+    """Return the proxy's URL, which may hold a password: ``FETCH_PROXY`` or its file, else ``fetch.proxy``.
+
+    ConfigurationError if both variables are set, or what they hold is not a URL of a proxy.
+    """
+    secret = _secret("FETCH_PROXY", environ)
+    if secret is None:
+        return settings.proxy
+    url = secret.get_secret_value()
+    try:
+        parts = split_url(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname
+    except ValueError:
+        usable = False
+    if not usable:
+        raise _secret_error("FETCH_PROXY", "this is not a proxy; write http://user:password@host:port")
+    return url
+
+
 def _secret(name: str, environ: Mapping[str, str]) -> SecretStr | None:
     # Container tools pass variables on that are not set as empty ones.
     value, file = environ.get(name, "").strip(), environ.get(f"{name}_FILE", "").strip()
@@ -211,7 +232,7 @@ def _secret(name: str, environ: Mapping[str, str]) -> SecretStr | None:
     source = f"{name}_FILE" if file else name
     secret = value or _secret_in_file(source, Path(file))
     if not (secret.isascii() and secret.isprintable()) or " " in secret:
-        raise _secret_error(source, "this is not a token: it must be one line of ASCII without spaces")
+        raise _secret_error(source, "this must be one line of ASCII without spaces")
     return SecretStr(secret)
 
 

@@ -1,6 +1,6 @@
 """Nouns with everything filled in, for tests that care about one field of them; and how to store them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from monitor.records import (
     Message,
     NewDelivery,
     ParsedItem,
+    PollPlan,
     Score,
     Topic,
     Verdict,
@@ -167,9 +168,9 @@ def stored_items(storage: Storage, *shown: KeyedItem, **of_feed: Any) -> list[It
     storage.polls.sync_feeds([*(feeds | {asked.url: asked}).values()], NOW)
     known = next(known for known in storage.ledger.feeds() if known.spec.url == asked.url)
     if known.first_polled_at is None:
-        storage.polls.record_poll(known, fetched(), [], NOW, NOW + HOUR)
+        storage.polls.record_poll(known, fetched(), [], NOW, next_at(NOW + HOUR))
         known = replace(known, first_polled_at=NOW)
-    storage.polls.record_poll(known, fetched(), shown, NOW, NOW + HOUR)
+    storage.polls.record_poll(known, fetched(), shown, NOW, next_at(NOW + HOUR))
     return storage.scores.unscored(10_000)
 
 
@@ -185,3 +186,8 @@ def stored_deliveries(storage: Storage, *deliveries: NewDelivery) -> None:
     stored_matches(storage, len(deliveries))
     for match, new in zip(storage.alerts.undecided(len(deliveries)), deliveries, strict=True):
         storage.alerts.record_decision(match, ALERT, [new], NOW)
+
+
+def next_at(due: datetime) -> Callable[[Sequence[KeyedItem]], PollPlan]:
+    """A plan that makes a feed due at a moment, whatever is new, and learns nothing."""
+    return lambda _new: PollPlan(next_poll_at=due, rhythm=None)

@@ -5,12 +5,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from builders import ALERT, NOW, fetched, keyed, new_delivery, opened, score, spec, stored_items, topic
+from builders import (
+    ALERT,
+    NOW,
+    fetched,
+    keyed,
+    new_delivery,
+    next_at,
+    opened,
+    score,
+    spec,
+    stored_items,
+    topic,
+)
 
 from monitor import explain
 from monitor.configuration import Configuration
 from monitor.errors import StorageError
-from monitor.records import Evidence, FetchFailed, Receipt, Topic, Verdict
+from monitor.records import Article, Evidence, FetchFailed, NoArticle, Receipt, Topic, Verdict
 from monitor.settings import Settings, StorageSettings
 
 ADDRESS = "https://wire.example/1"
@@ -49,6 +61,30 @@ def decided(config: Configuration, database_file: Path) -> Configuration:
         storage.deliveries.record_attempt(waiting[0], NOW)
         storage.deliveries.record_state("d2", "in_doubt", "connection lost")
     return config
+
+
+@pytest.mark.parametrize(
+    ("article", "line"),
+    [
+        (Article(text="Soldiers found a camp.\nIt was empty."), "  article read: 7 words"),
+        (
+            NoArticle(reason="The server answers HTTP 404."),
+            "  article not read: The server answers HTTP 404.",
+        ),
+    ],
+)
+def test_lines_tell_what_became_of_an_article(
+    config: Configuration, database_file: Path, article: Article | NoArticle, line: str
+) -> None:
+    passage = Evidence(sentence="S", text="It was empty.", parts={"closeness": 90.0, "passage": -9.0})
+    with opened(database_file) as storage:
+        stored_items(storage, keyed(1), full_text=True)
+        [item] = storage.reads.unread(9)
+        storage.reads.record_article(item.id, article)
+        storage.scores.record_scores([item.id], [score(item.id, topic_id="told", evidence=passage)], NOW)
+    told = explain.lines(config, explain.histories(config, ADDRESS))
+    assert told[3] == line
+    assert "    in the article: “It was empty.”" in told
 
 
 def test_lines_tell_what_became_of_an_item(decided: Configuration) -> None:
@@ -121,7 +157,7 @@ def test_feeds_show_their_health_the_troubled_ones_first(
         storage.polls.sync_feeds(config.feeds, NOW)
         for feed in storage.ledger.feeds():
             outcome = failed if feed.spec.name == "Other" else fetched()
-            storage.polls.record_poll(feed, outcome, [], NOW, NOW)
+            storage.polls.record_poll(feed, outcome, [], NOW, next_at(NOW))
     rows = {row["name"]: row for row in explain.feed_rows(config)}
     assert rows["Wire"]["health"] == "ok"
     assert rows["Wire"]["last_success_at"] == NOW.isoformat()

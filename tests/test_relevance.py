@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from monitor.records import Score
-from monitor.relevance import TopicVectors, item_text, judge, word_gate
+from monitor.records import Item, Score
+from monitor.relevance import TopicVectors, item_text, judge, passages, word_gate
 from monitor.vectors import Vectors
 
 DIMENSIONS = 4
@@ -36,7 +36,7 @@ def described(
 
 
 def judged(described_topic: TopicVectors, vector: Vectors, title: str = "Jolokia harvest") -> Score:
-    return judge(described_topic, item(title=title), vector)
+    return judge(described_topic, item(title=title), vector[None])
 
 
 def test_the_closest_sentence_is_the_evidence() -> None:
@@ -46,7 +46,7 @@ def test_the_closest_sentence_is_the_evidence() -> None:
 
 
 def test_an_item_without_a_title_shows_the_text_that_was_read() -> None:
-    score = judge(described(), item(title="", summary="x" * 500), EAST)
+    score = judge(described(), item(title="", summary="x" * 500), EAST[None])
     assert score.evidence.text == "x" * 200
 
 
@@ -168,8 +168,85 @@ def test_the_text_of_an_item(title: str, summary: str, text: str) -> None:
 
 
 def test_only_the_vectors_and_words_decide() -> None:
-    vector = unit(EAST + NORTH)
+    vector = unit(EAST + NORTH)[None]
     one, other = item(id=3), item(id=3, feed_name="Other", published=None)
     assert judge(described(), one, vector) == judge(described(), other, vector)
     moved = replace(judge(described(), item(id=4), vector), item_id=3)
     assert moved == judge(described(), one, vector)
+
+
+def article(*paragraphs: int, title: str = "Jolokia harvest") -> Item:
+    """An item whose article has paragraphs of so many words, each its own number in front of them."""
+    lines = [" ".join([f"p{n}", *["word"] * (words - 1)]) for n, words in enumerate(paragraphs)]
+    return item(title=title, full_text="\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("paragraphs", "cuts"),
+    [
+        ((120,), [120]),
+        ((60, 60, 60, 60), [120, 120]),
+        ((60, 60, 30), [150]),
+        ((60, 60, 40), [120, 40]),
+        ((90, 90, 90), [90, 90, 90]),
+        ((10,), [10]),
+        ((120,) * 20, [120] * 12),
+    ],
+)
+def test_an_article_is_cut_at_its_paragraphs(paragraphs: tuple[int, ...], cuts: list[int]) -> None:
+    read = article(*paragraphs)
+    first, *rest = passages(read)
+    assert first == item_text(read.title, read.summary)
+    assert [len(passage.split()) for passage in rest] == cuts
+    kept = " ".join(rest).split()
+    assert (read.full_text or "").split()[: len(kept)] == kept
+
+
+def test_a_long_paragraph_is_cut_at_its_sentences() -> None:
+    sentences = [" ".join([f"s{n}", *["word"] * 38, "end."]) for n in range(8)]
+    _, *rest = passages(item(full_text=" ".join(sentences)))
+    assert rest == [" ".join(sentences[:3]), " ".join(sentences[3:6]), " ".join(sentences[6:])]
+
+
+def test_an_item_without_article_is_one_passage() -> None:
+    assert passages(item()) == [item_text(item().title, item().summary)]
+    assert passages(item(full_text="")) == passages(item())
+
+
+def test_the_best_passage_counts_and_is_the_evidence() -> None:
+    read = article(120, 120, 120)
+    score = judge(described(), read, np.stack([NORTH, NORTH, unit(EAST + 0.2 * NORTH), NORTH]))
+    assert score.matched
+    assert score.evidence.text.startswith("p1 word")
+    assert len(score.evidence.text) == 200
+
+
+def test_an_article_costs_its_handicap_and_never_lowers_a_score() -> None:
+    near = unit(EAST + 1.5 * NORTH)
+    alone = judge(described(), item(), near[None])
+    same = judge(described(), article(120), np.stack([near, near]))
+    assert same == replace(alone, evidence=replace(alone.evidence, text="Jolokia harvest"))
+    by_article = judge(described(), article(120), np.stack([NORTH, near]))
+    assert by_article.score < alone.score
+    cost = by_article.evidence.parts["passage"]
+    assert cost == pytest.approx(by_article.score - alone.score, abs=0.1)
+
+
+def test_words_are_looked_for_in_headline_summary_and_the_passage() -> None:
+    read, vectors = article(120, 120), np.stack([NORTH, EAST, NORTH])
+    assert judge(described(must_mention=("p0",)), read, vectors).matched
+    assert not judge(described(must_mention=("p1",)), read, vectors).matched
+    assert judge(described(must_mention=("harvest",)), read, vectors).matched
+    assert judge(described(never_mention=("p1",)), read, vectors).matched
+    assert not judge(described(never_mention=("p0",)), read, vectors).matched
+    assert not judge(described(never_mention=("harvest",)), read, vectors).matched
+    # A passage that is kept out takes nothing from a headline that is not.
+    both = judge(described(never_mention=("p0",)), read, np.stack([EAST, EAST, EAST]))
+    assert (both.matched, both.evidence.gate) == (True, None)
+
+
+@given(SEVERAL, st.lists(UNITS, min_size=1, max_size=3), UNITS)
+def test_reading_on_only_raises_a_score(about: Vectors, rest: list[Vectors], first: Vectors) -> None:
+    summary = judged(described(about), first)
+    read = judge(described(about), article(*[120] * len(rest)), np.stack([first, *rest]))
+    assert summary.score <= read.score <= 100

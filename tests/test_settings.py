@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import ConfigurationError
-from monitor.settings import Settings, read_settings, slack_bot_token
+from monitor.settings import FetchSettings, Settings, fetch_proxy, read_settings, slack_bot_token
 
 
 def read(folder: Path, text: str = "", **environ: str) -> tuple[Settings, list[str]]:
@@ -124,7 +124,9 @@ def test_every_setting_can_be_set_by_the_environment(tmp_path: Path) -> None:
     values = {timedelta: "3h", int: "1234", tuple: "[10.1.0.0/16]"}
     for section, part in Settings():
         for key, default in part:
-            value = {"url": "sqlite:///x", "api_url": "http://x/"}.get(key, values.get(type(default), '"#x"'))
+            value = {"url": "sqlite:///x", "api_url": "http://x/", "proxy": "http://x:3128"}.get(
+                key, values.get(type(default), '"#x"')
+            )
             settings, problems = read(tmp_path, **{f"MONITOR__{section}__{key}".upper(): value})
             assert problems == []
             assert getattr(getattr(settings, section), key) != default
@@ -167,11 +169,11 @@ def test_the_token_comes_from_the_variable_or_the_file(tmp_path: Path) -> None:
     ("variable", "content", "expected"),
     [
         ("xoxb-canary", b"xoxb-canary", "SLACK_BOT_TOKEN: SLACK_BOT_TOKEN_FILE is set too"),
-        ("xoxb-canary two", None, "SLACK_BOT_TOKEN: this is not a token"),
-        ("xoxb-canary\x1b", None, "SLACK_BOT_TOKEN: this is not a token"),
+        ("xoxb-canary two", None, "SLACK_BOT_TOKEN: this must be one line of ASCII"),
+        ("xoxb-canary\x1b", None, "SLACK_BOT_TOKEN: this must be one line of ASCII"),
         ("", b"  \n", "SLACK_BOT_TOKEN_FILE: '{path}' is empty"),
         ("", b"\xff\xfecanary", "SLACK_BOT_TOKEN_FILE: cannot read '{path}': not a text file"),
-        ("", b"xoxb-canary\nxoxb-canary", "SLACK_BOT_TOKEN_FILE: this is not a token"),
+        ("", b"xoxb-canary\nxoxb-canary", "SLACK_BOT_TOKEN_FILE: this must be one line of ASCII"),
     ],
 )
 def test_an_unusable_token_is_a_problem_that_does_not_show_it(
@@ -186,6 +188,27 @@ def test_an_unusable_token_is_a_problem_that_does_not_show_it(
         slack_bot_token(environ)
     assert str(caught.value).startswith(f"environment:1:1: {expected}".replace("{path}", str(path)))
     assert "canary" not in repr(caught.value)
+
+
+def test_the_proxy_comes_from_the_variable_or_the_settings() -> None:
+    plain = FetchSettings(proxy="http://proxy.example:3128")
+    assert fetch_proxy(FetchSettings(), {}) is None
+    assert fetch_proxy(plain, {}) == "http://proxy.example:3128"
+    assert fetch_proxy(plain, {"FETCH_PROXY": "https://u:canary@p.example"}) == "https://u:canary@p.example"
+
+
+@pytest.mark.parametrize("url", ["socks5://u:canary@p.example", "http://", "canary:3128", "http://[canary"])
+def test_an_unusable_proxy_is_a_problem_that_does_not_show_it(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        fetch_proxy(FetchSettings(), {"FETCH_PROXY": url})
+    assert "FETCH_PROXY: this is not a proxy" in str(caught.value)
+    assert "canary" not in repr(caught.value)
+
+
+def test_a_proxy_in_a_file_names_no_password(tmp_path: Path) -> None:
+    _, (problem,) = read(tmp_path, "fetch: {proxy: 'http://u:canary@p.example:3128'}")
+    assert "a user name or password may not stand in a URL" in problem
+    assert "canary" not in problem
 
 
 def test_a_token_given_for_a_file_name_is_not_shown() -> None:

@@ -132,6 +132,7 @@ class FeedServer:
             tags=capture.tags,
             every=EVERY,
             alert_backlog=timedelta(0),
+            paced=True,
         )
 
     async def _answer(self, request: web.Request) -> web.Response:

@@ -1,85 +1,102 @@
 """Fetches feeds over HTTP: conditional, bounded, and only from addresses fit for a feed.
 
     queue for the host ─► request ─► redirect? ─► request … ─► body, counted as it unfolds ─► parser
-                             └── every connection, whatever led to it, is opened by ``_guarded``
+                             └── every connection, whatever led to it, is opened by ``guard``
 
 Redirects are followed here, hop by hop. The total time covers the hops and the body, but not the queues.
 """
 
 import asyncio
 import hashlib
-import re
-import socket
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
-from urllib.parse import urljoin, urlsplit
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
+from multidict import CIMultiDict
 
-from monitor.feeds.addresses import why_refused
+from monitor.feeds.charsets import decode
+from monitor.feeds.frames import Document
+from monitor.feeds.guard import REFUSED_ERRNO, guarded, target_problem
+from monitor.feeds.headers import links, validator
+from monitor.feeds.hints import header_hints, longest
 from monitor.feeds.limits import FetchLimits
+from monitor.feeds.page import Page
 from monitor.feeds.parser import Parser
+from monitor.feeds.redirects import REDIRECTS, Route, host_of
+from monitor.feeds.refusals import challenged, sent_to_login, turned_away
 from monitor.records import Feed, Fetched, FetchFailed, FetchOutcome, NotModified
+from monitor.text import clean
 
 _ACCEPT = (
-    "application/rss+xml, application/atom+xml, application/rdf+xml;q=0.9, application/xml;q=0.8, */*;q=0.5"
+    "application/rss+xml, application/atom+xml, application/feed+json, application/rdf+xml;q=0.9, "
+    "application/xml;q=0.8, */*;q=0.5"
 )
 _CHUNK = 64 * 1024
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_REMEDIES = {
-    401: "it wants a login",
-    402: "it wants to be paid",
-    403: "it turns this reader away, or wants a login",
-    404: "there is no feed at this address; look for its new one",
-    410: "the feed is gone for good; look for another or remove it",
-    429: "it was asked too often; poll less often",
+# Enough of a refusal to tell a challenge or a login from others.
+_REFUSAL = 64 * 1024
+# Some sites send hundreds of harmless ones.
+_MOST_HEADERS = 1_000
+_UNKNOWN_AUTHORITY = "it is signed by an authority that this machine does not know"
+# What OpenSSL's commonest verdicts mean to a person; for others its own words stand.
+_CERTIFICATES = {
+    9: "it is not valid yet, or this machine's clock is wrong",
+    10: "it has expired",
+    18: "it is signed by itself (self-signed)",
+    19: _UNKNOWN_AUTHORITY,
+    20: f"{_UNKNOWN_AUTHORITY}, or the server leaves out a link of its chain",
+    21: f"{_UNKNOWN_AUTHORITY}, or the server leaves out a link of its chain",
+    23: "it has been revoked",
+    62: "it was made out for another host",
+    64: "it was made out for another host",
 }
-_MAX_RETRY_AFTER = timedelta(days=7)
-# No system uses it, so it is still known after asyncio has merged the errors of several addresses.
-_REFUSED_ERRNO = -1000
 
 
 @asynccontextmanager
-async def open_http(limits: FetchLimits) -> AsyncIterator["HttpSource"]:
-    """Open a source with its connections and parser processes, and end them on the way out."""
+async def open_http(
+    limits: FetchLimits, *, accept: str = _ACCEPT, resolver: AbstractResolver | None = None
+) -> AsyncIterator["HttpSource"]:
+    """Open a source with its connections and parser processes, and end them on the way out.
+
+    ``accept`` are the kinds of document it asks for; ``resolver`` looks names up in the place of the system.
+    """
     parser = Parser(limits)
-    async with _session(limits) as session, _session(replace(limits, allow_private=())) as public_session:
+    # Read now and not at import, so that SSL_CERT_FILE can name authorities of one's own.
+    trust = await asyncio.to_thread(ssl.create_default_context)
+    trust.set_alpn_protocols(["http/1.1"])
+    public = replace(limits, allow_private=())
+    async with (
+        _session(limits, accept, trust, resolver) as session,
+        _session(public, accept, trust, resolver) as elsewhere,
+    ):
         try:
-            yield HttpSource(session, public_session, parser, limits)
+            yield HttpSource(session, elsewhere, parser, limits)
         finally:
             await parser.close()
 
 
-def _session(limits: FetchLimits) -> aiohttp.ClientSession:
+def _session(
+    limits: FetchLimits, accept: str, trust: ssl.SSLContext, resolver: AbstractResolver | None
+) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, socket_factory=_guarded(limits)),
+        connector=aiohttp.TCPConnector(limit=0, socket_factory=guarded(limits), ssl=trust, resolver=resolver),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
+        proxy=limits.proxy,
         timeout=aiohttp.ClientTimeout(
             total=None, sock_connect=limits.connect_timeout, sock_read=limits.read_timeout
         ),
-        headers={"User-Agent": limits.user_agent, "Accept": _ACCEPT, "Accept-Encoding": "gzip, deflate"},
+        headers={"User-Agent": limits.user_agent, "Accept": accept, "Accept-Encoding": "gzip, deflate"},
+        max_headers=_MOST_HEADERS,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Body:
-    """A decompressed body of at most ``max_bytes``, where it came from and what its headers said."""
-
-    content: bytes
-    url: str
-    charset: str | None
-    etag: str | None
-    last_modified: str | None
-
-
 class HttpSource:
-    """Feeds over HTTP."""
+    """Feeds and single pages over HTTP."""
 
     def __init__(
         self,
@@ -97,59 +114,83 @@ class HttpSource:
 
     async def fetch(self, feed: Feed) -> FetchOutcome:
         """Fetch and read one feed; whatever goes wrong is a ``FetchFailed``."""
-        host = _host(feed.spec.url)
-        # Kept while used: the dictionary does not.
-        host_slots = self._host_slots.setdefault(host, asyncio.Semaphore(self._limits.concurrency_per_host))
-        # Reading the body is inside too, so that no more bodies wait for the parser than there are slots.
-        async with host_slots, self._slots:
-            try:
-                async with asyncio.timeout(self._limits.total_timeout):
-                    answer = await self._request(feed)
-            except (aiohttp.ClientError, OSError, ValueError) as error:
-                return self._explained(error, host)
-            return await self._read(feed, answer) if isinstance(answer, _Body) else answer
+        async with self._slot(feed.spec.url):
+            route = Route(feed.spec.url, self._limits.max_redirects)
+            page = await self._request(route, _conditions(feed.etag, feed.last_modified))
+            return _judged(await self._outcome(feed, page) if isinstance(page, Page) else page, route)
 
-    async def _request(self, feed: Feed) -> _Body | NotModified | FetchFailed:
-        url, seen = feed.spec.url, set[str]()
+    async def get(
+        self, url: str, *, etag: str | None = None, last_modified: str | None = None
+    ) -> Page | NotModified | FetchFailed:
+        """Fetch whatever lives at an address, within the same bounds as a feed."""
+        async with self._slot(url):
+            route = Route(url, self._limits.max_redirects)
+            return await self._request(route, _conditions(etag, last_modified))
+
+    async def read(self, page: Page) -> Fetched | FetchFailed:
+        """Read an answer as a feed."""
+        document = await self._parser.parse(page.content, url=page.url, charset=page.charset)
+        return document if isinstance(document, FetchFailed) else _fetched(document, page)
+
+    async def _outcome(self, feed: Feed, page: Page) -> FetchOutcome:
+        if _hash(page) != feed.body_hash:
+            return await self.read(page)
+        return NotModified(
+            etag=validator(page.headers.get("etag")),
+            last_modified=validator(page.headers.get("last-modified")),
+            hints=header_hints(CIMultiDict(page.headers)),
+        )
+
+    @asynccontextmanager
+    async def _slot(self, url: str) -> AsyncIterator[None]:
+        # Kept while used: the dictionary does not.
+        host_slots = self._host_slots.setdefault(
+            host_of(url), asyncio.Semaphore(self._limits.concurrency_per_host)
+        )
+        # Reading a body is inside too, so that no more bodies wait for the parser than there are slots.
+        async with host_slots, self._slots:
+            yield
+
+    async def _request(self, route: Route, conditions: Mapping[str, str]) -> Page | NotModified | FetchFailed:
+        try:
+            async with asyncio.timeout(self._limits.total_timeout):
+                return await self._followed(route, conditions)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return self._explained(error, host_of(route.url))
+
+    async def _followed(
+        self, route: Route, conditions: Mapping[str, str]
+    ) -> Page | NotModified | FetchFailed:
+        home = host_of(route.url)
         while True:
-            if urlsplit(url).scheme not in ("http", "https"):
+            if urlsplit(route.url).scheme not in ("http", "https"):
                 return FetchFailed(
                     kind="address", message="The address is not a web address (http or https)."
                 )
-            seen.add(url)
+            if self._limits.proxy and (problem := target_problem(route.url, self._limits)):
+                return FetchFailed(kind="address", message=problem)
             # A public feed must not be able to send us into a network that was opened for another feed.
-            session = self._session if _host(url) == _host(feed.spec.url) else self._public_session
-            async with session.get(url, headers=_conditions(feed), allow_redirects=False) as response:
+            session = self._session if host_of(route.url) == home else self._public_session
+            async with session.get(route.url, headers=conditions, allow_redirects=False) as response:
                 location = response.headers.get("Location")
-                if response.status not in _REDIRECTS or not location:
-                    return await self._answer(feed, response)
-            url, before = urljoin(url, location), url
-            if problem := self._astray(url, before, seen):
+                if response.status not in REDIRECTS or not location:
+                    return await self._answer(response, conditions, route)
+            if problem := route.follow(location, response.status):
                 return FetchFailed(kind="redirect", message=problem, status=response.status)
 
-    def _astray(self, url: str, before: str, seen: set[str]) -> str | None:
-        if urlsplit(url).scheme not in ("http", "https"):
-            return "The server redirects to something that is not a web address."
-        if urlsplit(before).scheme == "https" and urlsplit(url).scheme == "http":
-            return (
-                f"The server redirects from https to unprotected http at {_host(url)}, which is not followed."
-            )
-        if url in seen:
-            return "The server redirects in a circle."
-        if len(seen) > self._limits.max_redirects:
-            return f"The server redirects more than {self._limits.max_redirects} times."
-        return None
-
     async def _answer(
-        self, feed: Feed, response: aiohttp.ClientResponse
-    ) -> _Body | NotModified | FetchFailed:
-        etag = _validator(response.headers.get("ETag"))
-        last_modified = _validator(response.headers.get("Last-Modified"))
+        self, response: aiohttp.ClientResponse, conditions: Mapping[str, str], route: Route
+    ) -> Page | NotModified | FetchFailed:
+        headers = response.headers
         # Unasked, 304 says nothing about what we have.
-        if response.status == 304 and _conditions(feed):
-            return NotModified(etag=etag or feed.etag, last_modified=last_modified or feed.last_modified)
-        if not 200 <= response.status < 300:
-            return _turned_away(response.status, response.reason, response.headers)
+        if response.status == 304 and conditions:
+            return NotModified(
+                etag=validator(headers.get("ETag")) or conditions.get("If-None-Match"),
+                last_modified=validator(headers.get("Last-Modified")) or conditions.get("If-Modified-Since"),
+                hints=header_hints(headers),
+            )
+        if challenged(headers) or not 200 <= response.status < 300:
+            return turned_away(response.status, response.reason, headers, await _beginning(response))
         content = bytearray()
         async for chunk in response.content.iter_chunked(_CHUNK):
             content += chunk
@@ -159,29 +200,13 @@ class HttpSource:
                 )
         if not content.strip():
             return FetchFailed(kind="empty", message="The server answers with an empty document.")
-        return _Body(
+        return Page(
             content=bytes(content),
             url=str(response.url),
+            status=response.status,
+            headers=_headers(response),
             charset=response.charset,
-            etag=etag,
-            last_modified=last_modified,
-        )
-
-    async def _read(self, feed: Feed, body: _Body) -> FetchOutcome:
-        body_hash = hashlib.sha256(body.content).hexdigest()
-        if body_hash == feed.body_hash:
-            return NotModified(etag=body.etag, last_modified=body.last_modified)
-        document = await self._parser.parse(body.content, url=body.url, charset=body.charset)
-        if isinstance(document, FetchFailed):
-            return document
-        # A broken document may have been cut off on its way. Without its validators, the next poll asks for
-        # all of it again instead of hearing that nothing changed.
-        return Fetched(
-            items=document.items,
-            format=document.format,
-            etag=body.etag if document.whole else None,
-            last_modified=body.last_modified if document.whole else None,
-            body_hash=body_hash,
+            redirects=tuple(route.hops),
         )
 
     def _explained(self, error: Exception, host: str) -> FetchFailed:
@@ -200,19 +225,63 @@ class HttpSource:
                 return _broken(error, host)
 
 
+def _fetched(document: Document, page: Page) -> Fetched:
+    # A broken document may have been cut off on its way. Without its validators, the next poll asks for
+    # all of it again instead of hearing that nothing changed.
+    headers = page.headers if document.whole else {}
+    linked = links(page.headers.get("link", ""), page.url)
+    return Fetched(
+        items=document.items,
+        format=document.format,
+        title=document.title,
+        etag=validator(headers.get("etag")),
+        last_modified=validator(headers.get("last-modified")),
+        body_hash=_hash(page),
+        hints=longest(header_hints(CIMultiDict(page.headers)), document.hints),
+        hub=linked.get("hub") or document.hub,
+        self_url=linked.get("self") or document.self_url,
+    )
+
+
+def _judged(outcome: FetchOutcome, route: Route) -> FetchOutcome:
+    """Add to an outcome what the way to it tells."""
+    match outcome:
+        case Fetched() | NotModified():
+            return replace(outcome, moved_to=route.moved_to)
+        case FetchFailed(kind="html" | "redirect" | "http") if route.login_host:
+            return sent_to_login(outcome, route.login_host)
+        case _:
+            return outcome
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> str:
+    """Return how a refusal begins; one that breaks off is a refusal all the same."""
+    content = bytearray()
+    with suppress(aiohttp.ClientError):
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            content += chunk
+            if len(content) >= _REFUSAL:
+                break
+    return decode(bytes(content[:_REFUSAL]), response.charset)
+
+
+def _distrust(error: BaseException, host: str) -> str:
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return f"The secure connection to {host} failed: {error}."
+    reason = _CERTIFICATES.get(error.verify_code, error.verify_message)
+    return f"The certificate of {host} cannot be trusted: {reason}."
+
+
 def _broken(error: Exception, host: str) -> FetchFailed:
     match error:
         case aiohttp.ClientConnectorDNSError():
-            message = f"The name {host} cannot be resolved; check its spelling and this machine's DNS."
+            message = f"The name {error.host} cannot be resolved; check its spelling and this machine's DNS."
             return FetchFailed(kind="connect", message=message)
-        case aiohttp.ClientSSLError():
-            return FetchFailed(
-                kind="tls", message=f"The secure connection to {host} failed: {error.os_error}."
-            )
-        case aiohttp.ClientConnectorCertificateError():
-            message = f"The certificate of {host} cannot be trusted: {error.certificate_error}."
-            return FetchFailed(kind="tls", message=message)
-        case aiohttp.ClientConnectorError(errno=errno) if errno == _REFUSED_ERRNO:
+        case aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError():
+            return FetchFailed(kind="tls", message=_distrust(error.__cause__ or error, host))
+        case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
+            return _proxy_broken(error)
+        case aiohttp.ClientConnectorError(errno=errno) if errno == REFUSED_ERRNO:
             return FetchFailed(
                 kind="address", message=str(error.strerror).removeprefix("Multiple exceptions: ")
             )
@@ -222,7 +291,9 @@ def _broken(error: Exception, host: str) -> FetchFailed:
         case ValueError():
             return FetchFailed(kind="address", message="The address is not a valid web address.")
         case aiohttp.ClientResponseError():
-            return FetchFailed(kind="http", message=f"{host} does not answer in valid HTTP: {error.message}.")
+            # The lines after the first quote what the server said.
+            fault = clean(error.message.partition("\n")[0], 200).rstrip(":.")
+            return FetchFailed(kind="http", message=f"{host} does not answer in valid HTTP ({fault}).")
         case aiohttp.ClientPayloadError():
             message = f"{host} broke off in the middle of the document, or compressed it in an unknown way."
             return FetchFailed(kind="connect", message=message)
@@ -230,81 +301,26 @@ def _broken(error: Exception, host: str) -> FetchFailed:
             return FetchFailed(kind="connect", message=f"The connection to {host} broke: {error}.")
 
 
-class _AddressError(OSError):
-    """An address is not fit for a feed. aiohttp expects no error but an ``OSError`` here."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(_REFUSED_ERRNO, message)
-
-    def __str__(self) -> str:
-        return str(self.strerror)
+def _proxy_broken(error: aiohttp.ClientError) -> FetchFailed:
+    message = "There is no connection to the proxy; check fetch.proxy."
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        remedy = "it wants a login" if error.status == 407 else "it may not let this address through"
+        message = f"The proxy answers HTTP {error.status}: {remedy}; check fetch.proxy."
+    return FetchFailed(kind="connect", message=message)
 
 
-def _guarded(limits: FetchLimits) -> Callable[[aiohttp.AddrInfoType], socket.socket]:
-    """Make the one function that opens sockets; by then every name and redirect has been resolved."""
-
-    def open_socket(addr_info: aiohttp.AddrInfoType) -> socket.socket:
-        family, kind, protocol, _, endpoint = addr_info
-        address, port = ip_address(str(endpoint[0])), endpoint[1]
-        reason = why_refused(address, limits.allow_private)
-        if reason == "cloud metadata":
-            raise _AddressError(f"{address} is a cloud's metadata address, which is never fetched.")
-        if reason is not None:
-            raise _AddressError(
-                f"{address} is not a public address ({reason}); if the feed is meant to live there, "
-                f"add {address}/{address.max_prefixlen} to fetch.allow_private."
-            )
-        if port not in limits.ports and not any(address in network for network in limits.allow_private):
-            ports = ", ".join(map(str, sorted(limits.ports)))
-            raise _AddressError(f"Port {port} is not one of those that feeds are fetched from ({ports}).")
-        return socket.socket(family, kind, protocol)
-
-    return open_socket
-
-
-def _turned_away(status: int, reason: str | None, headers: Mapping[str, str]) -> FetchFailed:
-    if headers.get("cf-mitigated") == "challenge":
-        remedy = "it asks for proof of a human reader, so this address cannot be watched"
-    elif status >= 500:
-        remedy = "the trouble is the server's own, and may pass"
-    else:
-        remedy = _REMEDIES.get(status, "it does not give out the feed")
-    return FetchFailed(
-        kind="http",
-        message=f"The server answers HTTP {status} {reason or ''}".rstrip() + f": {remedy}.",
-        status=status,
-        retry_after=_retry_after(headers),
-    )
-
-
-def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """Read ``Retry-After``, seconds or a date; a date is measured against the answer's own clock."""
-    value = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", value):
-        return min(timedelta(seconds=int(value)), _MAX_RETRY_AFTER)
-    try:
-        wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("Date", ""))
-    except (ValueError, TypeError):
-        return None
-    return min(max(wait, timedelta()), _MAX_RETRY_AFTER)
-
-
-def _conditions(feed: Feed) -> dict[str, str]:
-    conditions = {"If-None-Match": feed.etag, "If-Modified-Since": feed.last_modified}
+def _conditions(etag: str | None, last_modified: str | None) -> dict[str, str]:
+    conditions = {"If-None-Match": etag, "If-Modified-Since": last_modified}
     return {header: value for header, value in conditions.items() if value}
 
 
-def _validator(value: str | None) -> str | None:
-    # Anything else could not be stored, or not be sent back.
-    return value if value and value.isascii() and value.isprintable() else None
+def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """Write headers as a plain mapping; one that is sent twice means a list."""
+    return {name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers}
 
 
-def _host(url: str) -> str:
-    """Name the host of a URL for a person; the rest may hold a password or a key."""
-    try:
-        return urlsplit(url).hostname or "the address"
-    except ValueError:
-        return "the address"
+def _hash(page: Page) -> str:
+    return hashlib.sha256(page.content).hexdigest()
 
 
 def _size(count: int) -> str:

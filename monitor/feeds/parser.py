@@ -13,13 +13,15 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 
-from monitor.feeds.frames import LENGTH, MAX_ANSWER, READY, Document, framed, unpack_answer
+from monitor.feeds.frames import LENGTH, MAX_ANSWER, READY, Answer, Document, framed, unpack_answer
 from monitor.feeds.limits import FetchLimits
-from monitor.records import FetchFailed
+from monitor.records import Article, FetchFailed, NoArticle
 
 _START_TIMEOUT = 60.0
 # feedparser keeps nothing, but a process that reads hostile input for weeks should not have to prove it.
 _DOCUMENTS_PER_PROCESS = 2_000
+# A worker that hostile input has taken over may answer anything.
+_CONFUSED = FetchFailed(kind="parse", message="The parser process answered a question that was not asked.")
 
 
 class Parser:
@@ -33,7 +35,21 @@ class Parser:
 
     async def parse(self, body: bytes, *, url: str, charset: str | None) -> Document | FetchFailed:
         """Read a feed that came from ``url``; waiting for a free worker is not counted as its time."""
-        request = framed(json.dumps({"url": url, "charset": charset}).encode()) + framed(body)
+        answer = await self._ask(body, read="feed", url=url, charset=charset)
+        return answer if isinstance(answer, Document | FetchFailed) else _CONFUSED
+
+    async def extract(self, page: bytes, *, charset: str | None) -> Article | NoArticle:
+        """Read the article of a page; a worker that fails at it is a reason to have none."""
+        match await self._ask(page, read="article", charset=charset):
+            case Article() | NoArticle() as answer:
+                return answer
+            case FetchFailed(message=message):
+                return NoArticle(reason=message)
+            case _:
+                return NoArticle(reason=_CONFUSED.message)
+
+    async def _ask(self, body: bytes, **about: str | None) -> Answer:
+        request = framed(json.dumps(about).encode()) + framed(body)
         worker = await self._idle.get()
         try:
             return await worker.answer(request)
@@ -54,7 +70,7 @@ class _Worker:
         self._process: Process | None = None
         self._documents = 0
 
-    async def answer(self, request: bytes) -> Document | FetchFailed:
+    async def answer(self, request: bytes) -> Answer:
         """Hand over one document and wait for what it holds; a process that fails at it is ended."""
         finished = False
         try:
@@ -67,7 +83,7 @@ class _Worker:
         except TimeoutError:
             message = f"Reading the document took over {self._timeout:g} s, so it was given up."
             return FetchFailed(kind="hang", message=message)
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, ValueError, TypeError) as error:
             message = f"The parser process was lost while reading the document ({error})."
             return FetchFailed(kind="parse", message=message)
         finally:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from monitor.records import (
+    Article,
     Delivery,
     DeliveryState,
     Feed,
@@ -20,13 +21,25 @@ from monitor.records import (
     KeyedItem,
     Match,
     NewDelivery,
+    NoArticle,
+    PollPlan,
     Receipt,
+    Rhythm,
     Score,
     Verdict,
 )
 from monitor.vectors import Vectors
 
-__all__ = ["AlertStore", "DeliverStore", "Ledger", "PollStore", "ScoreStore", "Storage", "open_storage"]
+__all__ = [
+    "AlertStore",
+    "DeliverStore",
+    "Ledger",
+    "PollStore",
+    "ReadStore",
+    "ScoreStore",
+    "Storage",
+    "open_storage",
+]
 
 
 class PollStore(Protocol):
@@ -47,16 +60,33 @@ class PollStore(Protocol):
         outcome: FetchOutcome,
         items: Sequence[KeyedItem],
         now: datetime,
-        next_poll: datetime,
+        plan: Callable[[Sequence[KeyedItem]], PollPlan],
     ) -> int:
-        """Store a poll's new items, the feed's validators and health; return how many items were new."""
+        """Store a poll's new items, the feed's validators, health and plan; return how many were new.
+
+        ``plan`` is given the new items, and says what follows from them.
+        """
+        ...
+
+    def rhythms(self) -> list[Rhythm]:
+        """Return what has been learned of the feeds that follow their rhythm."""
+
+
+class ReadStore(Protocol):
+    """What read asks."""
+
+    def unread(self, limit: int) -> list[Item]:
+        """Return items whose article is waited for, oldest first."""
+
+    def record_article(self, item_id: int, article: Article | NoArticle) -> None:
+        """Store an article, or why there is none; from then on the item waits for its score."""
 
 
 class ScoreStore(Protocol):
     """What score asks."""
 
     def unscored(self, limit: int) -> list[Item]:
-        """Return items nobody has scored: news before backlog, then the oldest first."""
+        """Return items to score, news before backlog, then the oldest; none whose article is awaited."""
 
     def vectors(self, model: str, text_hashes: Iterable[str]) -> dict[str, Vectors]:
         """Return the stored vectors (float32, unit length) among those asked for."""
@@ -140,6 +170,7 @@ class Storage:
     """The open database, one narrow store per stage."""
 
     polls: PollStore
+    reads: ReadStore
     scores: ScoreStore
     alerts: AlertStore
     deliveries: DeliverStore
@@ -154,11 +185,13 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
     from monitor.storage.engine import open_engine
     from monitor.storage.ledger import SqlLedger
     from monitor.storage.polls import SqlPollStore
+    from monitor.storage.reads import SqlReadStore
     from monitor.storage.scores import SqlScoreStore
 
     engine, close = open_engine(url, read_only=read_only)
     return Storage(
         polls=SqlPollStore(engine),
+        reads=SqlReadStore(engine),
         scores=SqlScoreStore(engine),
         alerts=SqlAlertStore(engine),
         deliveries=SqlDeliverStore(engine),

@@ -48,6 +48,7 @@ class SqlLedger:
             "feeds": sa.select(count()).where(feeds.c.active),
             "failing_feeds": sa.select(count()).where(feeds.c.active, feeds.c.failures > 0),
             "items": sa.select(count()).select_from(items),
+            "unread": sa.select(count()).where(items.c.article_state == "waiting"),
             "unscored": sa.select(count()).where(items.c.scored_at.is_(None)),
             "undecided": sa.select(count()).where(scores.c.matched, scores.c.decided_at.is_(None)),
             "matches": sa.select(count()).where(scores.c.matched),

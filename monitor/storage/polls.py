@@ -1,13 +1,23 @@
 """Statements of the poll stage."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.records import Feed, FeedSpec, Fetched, FetchFailed, FetchOutcome, KeyedItem, NotModified
-from monitor.storage.rows import IN_LIST, feed_from, spec_columns
+from monitor.records import (
+    Feed,
+    FeedSpec,
+    Fetched,
+    FetchFailed,
+    FetchOutcome,
+    KeyedItem,
+    NotModified,
+    PollPlan,
+    Rhythm,
+)
+from monitor.storage.rows import IN_LIST, feed_from, rhythm_columns, rhythm_from, spec_columns
 from monitor.storage.tables import feeds, items
 
 
@@ -63,15 +73,28 @@ class SqlPollStore:
         outcome: FetchOutcome,
         items: Sequence[KeyedItem],
         now: datetime,
-        next_poll: datetime,
+        plan: Callable[[Sequence[KeyedItem]], PollPlan],
     ) -> int:
-        """Store a poll's new items, the feed's validators and health; return how many items were new."""
+        """Store a poll's new items, the feed's validators, health and plan; return how many were new."""
         with self._engine.begin() as db:
             new = _insert_new(db, feed, items, now)
-            columns = {"next_poll_at": next_poll, "last_polled_at": now, "claimed_until": None}
+            planned = plan(new)
+            columns = {
+                "next_poll_at": planned.next_poll_at,
+                "rhythm": rhythm_columns(planned.rhythm),
+                "last_polled_at": now,
+                "claimed_until": None,
+            }
             columns |= _health(feed, outcome, now)
             db.execute(feeds.update().where(feeds.c.id == feed.id).values(**columns))
-        return new
+        return len(new)
+
+    def rhythms(self) -> list[Rhythm]:
+        """Return what has been learned of the feeds that follow their rhythm."""
+        learned = sa.select(feeds.c.rhythm).where(feeds.c.active, ~feeds.c.paced)
+        with self._engine.connect() as db:
+            found = [rhythm_from(stored) for stored in db.scalars(learned)]
+        return [rhythm for rhythm in found if rhythm is not None]
 
 
 def _health(feed: Feed, outcome: FetchOutcome, now: datetime) -> dict[str, Any]:
@@ -90,7 +113,7 @@ def _health(feed: Feed, outcome: FetchOutcome, now: datetime) -> dict[str, Any]:
             return columns | ({"body_hash": outcome.body_hash} if isinstance(outcome, Fetched) else {})
 
 
-def _insert_new(db: sa.Connection, feed: Feed, shown: Sequence[KeyedItem], now: datetime) -> int:
+def _insert_new(db: sa.Connection, feed: Feed, shown: Sequence[KeyedItem], now: datetime) -> list[KeyedItem]:
     """Insert the items whose keys this feed has never shown. The table itself is the seen-set."""
     by_key = {keyed.key: keyed for keyed in reversed(shown)}  # of exact duplicates the first one stays
     keys = list(by_key)
@@ -100,10 +123,16 @@ def _insert_new(db: sa.Connection, feed: Feed, shown: Sequence[KeyedItem], now: 
         for key in db.scalars(seen):
             del by_key[key]
     # Feeds list the newest first; stored oldest first, ids follow the order of events.
-    rows = [_item_columns(feed, keyed, now) for keyed in by_key.values()]
-    if rows:
-        db.execute(items.insert(), rows)
-    return len(rows)
+    new = list(by_key.values())
+    if new:
+        db.execute(items.insert(), [_item_columns(feed, keyed, now) for keyed in new])
+    return new
+
+
+def _has_news_to_read(feed: Feed, keyed: KeyedItem) -> bool:
+    """Say whether an item's article is worth a request: what comes with a feed's backlog rarely alerts."""
+    may_alert = feed.first_polled_at is not None or bool(feed.spec.alert_backlog)
+    return feed.spec.full_text and keyed.item.url is not None and may_alert
 
 
 def _item_columns(feed: Feed, keyed: KeyedItem, now: datetime) -> dict[str, Any]:
@@ -121,4 +150,5 @@ def _item_columns(feed: Feed, keyed: KeyedItem, now: datetime) -> dict[str, Any]
         "published": item.published,
         "first_seen": now,
         "backlog": feed.first_polled_at is None,
+        "article_state": "waiting" if _has_news_to_read(feed, keyed) else None,
     }

@@ -1,11 +1,11 @@
 """Rows to nouns."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.records import Evidence, Feed, FeedSpec, Item, Score
+from monitor.records import Evidence, Feed, FeedSpec, Item, Rhythm, Score
 from monitor.storage.tables import feeds, items
 
 Row = sa.RowMapping
@@ -14,7 +14,7 @@ IN_LIST = 500
 """Values per statement, well under every database's limit on parameters."""
 
 ITEM_WITH_FEED = sa.select(
-    items,
+    items,  # its full_text; a feed's column of that name says whether it is wanted
     feeds.c.url.label("feed_url"),
     feeds.c.name.label("feed_name"),
     feeds.c.tags.label("feed_tags"),
@@ -31,6 +31,7 @@ def feed_from(row: Row) -> Feed:
         every=timedelta(seconds=row["every_seconds"]),
         alert_backlog=timedelta(seconds=row["alert_backlog_seconds"]),
         full_text=row["full_text"],
+        paced=row["paced"],
     )
     return Feed(
         id=row["id"],
@@ -44,7 +45,24 @@ def feed_from(row: Row) -> Feed:
         last_success_at=row["last_success_at"],
         failures=row["failures"],
         last_error=row["last_error"],
+        rhythm=rhythm_from(row["rhythm"]),
     )
+
+
+def rhythm_from(stored: dict[str, Any] | None) -> Rhythm | None:
+    """A rhythm from the JSON that ``rhythm_columns`` made."""
+    if stored is None:
+        return None
+    seen_to = datetime.fromisoformat(stored["seen_to"])
+    return Rhythm(counts=tuple(stored["counts"]), days=stored["days"], seen_to=seen_to)
+
+
+def rhythm_columns(rhythm: Rhythm | None) -> dict[str, Any] | None:
+    """A rhythm as JSON."""
+    if rhythm is None:
+        return None
+    counts = [round(count, 3) for count in rhythm.counts]
+    return {"counts": counts, "days": rhythm.days, "seen_to": rhythm.seen_to.isoformat()}
 
 
 def spec_columns(spec: FeedSpec) -> dict[str, Any]:
@@ -55,6 +73,7 @@ def spec_columns(spec: FeedSpec) -> dict[str, Any]:
         "every_seconds": spec.every.total_seconds(),
         "alert_backlog_seconds": spec.alert_backlog.total_seconds(),
         "full_text": spec.full_text,
+        "paced": spec.paced,
         "active": True,
     }
 
@@ -79,6 +98,8 @@ def item_from(row: Row) -> Item:
         first_seen=row["first_seen"],
         backlog=row["backlog"],
         alert_backlog=timedelta(seconds=row["alert_backlog_seconds"]),
+        full_text=row["full_text"],
+        full_text_missing=row["full_text_missing"],
     )
 
 

@@ -19,8 +19,9 @@ class SqlScoreStore:
         self._engine = engine
 
     def unscored(self, limit: int) -> list[Item]:
-        """Return items nobody has scored: news before backlog, then the oldest first."""
-        waiting = ITEM_WITH_FEED.where(items.c.scored_at.is_(None))
+        """Return items to score, news before backlog, then the oldest; none whose article is awaited."""
+        readable = items.c.article_state.is_distinct_from("waiting")
+        waiting = ITEM_WITH_FEED.where(items.c.scored_at.is_(None), readable)
         query = waiting.order_by(items.c.backlog, items.c.id).limit(limit)
         with self._engine.connect() as db:
             return [item_from(row) for row in db.execute(query).mappings()]

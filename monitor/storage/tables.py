@@ -2,7 +2,8 @@
 
 feeds ─< items ─< scores ─< alerts ─< deliveries          vectors (by model and text)
 
-poll takes feeds that are due; score takes items without ``scored_at``; alert takes matched scores
+poll takes feeds that are due; read takes items whose article is waiting; score takes the other items without
+``scored_at``; alert takes matched scores
 without ``decided_at``; deliver takes deliveries that are neither sent nor failed.
 """
 
@@ -61,6 +62,9 @@ feeds = sa.Table(
     sa.Column("last_success_at", Utc),
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
     sa.Column("last_error", sa.Text),
+    # True where feeds.yaml itself names the interval; the others follow what is learned of their rhythm.
+    sa.Column("paced", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("rhythm", sa.JSON),
     sa.Index("ix_feeds_due", "active", "next_poll_at"),
 )
 
@@ -80,6 +84,10 @@ items = sa.Table(
     sa.Column("published", Utc),
     sa.Column("first_seen", Utc, nullable=False),
     sa.Column("backlog", sa.Boolean, nullable=False),
+    # None: there is no article to read. Else waiting, read, or missing for a reason.
+    sa.Column("article_state", sa.Text),
+    sa.Column("full_text", sa.Text),
+    sa.Column("full_text_missing", sa.Text),
     sa.Column("scored_at", Utc),
     sa.UniqueConstraint("feed_id", "key"),
     sa.Index("ix_items_canonical_url", "canonical_url"),
@@ -91,6 +99,13 @@ sa.Index(
     items.c.id,
     sqlite_where=items.c.scored_at.is_(None),
     postgresql_where=items.c.scored_at.is_(None),
+)
+
+sa.Index(
+    "ix_items_unread",
+    items.c.id,
+    sqlite_where=items.c.article_state == "waiting",
+    postgresql_where=items.c.article_state == "waiting",
 )
 
 vectors = sa.Table(

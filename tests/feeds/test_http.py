@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from monitor.feeds import FetchLimits, open_source
-from monitor.records import Feed, FeedSpec, Fetched, FetchFailed, FetchOutcome, NotModified
+from monitor.records import Feed, FeedSpec, Fetched, FetchFailed, FetchOutcome, NotModified, PollHints
 
 BODY = b'<rss version="2.0"><channel><item><title>One</title><link>/1</link></item></channel></rss>'
 LOCAL = FetchLimits(allow_private=(ip_network("127.0.0.0/8"),))
@@ -121,7 +122,6 @@ async def test_validators_that_could_not_be_sent_back_are_dropped(site: Site) ->
     ("status", "words"),
     [
         (404, "no feed at this address"),
-        (410, "gone for good"),
         (403, "login"),
         (500, "may pass"),
         (418, "I'm a"),
@@ -310,3 +310,139 @@ async def test_one_host_is_asked_by_few_at_a_time(site: Site) -> None:
         outcomes = await asyncio.gather(*(source.fetch(feed(f"{site.origin}/feed")) for _ in range(8)))
     assert most == 2
     assert all(isinstance(outcome, Fetched) for outcome in outcomes)
+
+
+# --- what the way to a feed and its headers tell ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("statuses", "moved"),
+    [((), False), ((301,), True), ((308, 301), True), ((301, 302), False), ((307, 301), False)],
+)
+async def test_a_feed_has_moved_if_every_redirect_says_so(
+    site: Site, statuses: tuple[int, ...], moved: bool
+) -> None:
+    end = site.page(f"/{len(statuses)}", BODY, ETag='"v1"')
+    for n, status in enumerate(statuses):
+        site.page(f"/{n}", status=status, Location=f"/{n + 1}")
+    first = await fetch(f"{site.origin}/0")
+    assert isinstance(first, Fetched)
+    assert first.moved_to == (end if moved else None)
+    again = await fetch(replace(feed(f"{site.origin}/0"), body_hash=first.body_hash))
+    assert isinstance(again, NotModified)
+    assert again.moved_to == first.moved_to
+
+
+async def test_hints_come_from_the_headers_and_the_document(site: Site) -> None:
+    body = BODY.replace(b"<item>", b"<ttl>90</ttl><item>", 1)
+    outcome = await fetch(site.page("/feed", body, Cache_Control="max-age=3600"))
+    assert isinstance(outcome, Fetched)
+    assert outcome.hints == PollHints(min_interval=timedelta(minutes=90), source="ttl")
+    asked = replace(feed(site.page("/feed", status=304, Cache_Control="max-age=3600")), etag='"v1"')
+    unchanged = await fetch(asked)
+    assert isinstance(unchanged, NotModified)
+    assert unchanged.hints == PollHints(min_interval=timedelta(hours=1), source="Cache-Control: max-age")
+
+
+async def test_a_hub_in_the_headers_wins_over_the_documents(site: Site) -> None:
+    link = b'<link xmlns="http://www.w3.org/2005/Atom" rel="%s" href="https://inner.example/"/>'
+    body = BODY.replace(b"<item>", link % b"hub" + link % b"self" + b"<item>", 1)
+    outcome = await fetch(site.page("/feed", body, Link="<https://hub.example/>; rel=hub"))
+    assert isinstance(outcome, Fetched)
+    assert (outcome.hub, outcome.self_url) == ("https://hub.example/", "https://inner.example/")
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "kind"),
+    [
+        ("/login", {"body": b"<!doctype html><p>Who are you?"}, "login"),
+        ("/account/sign-in.php", {"status": 403}, "login"),
+        ("/consent", {"status": 302, "Location": "/feed"}, "login"),
+        ("/v2/collectConsent", {"body": b"<html>Cookies?"}, "login"),
+        ("/blogin-news/", {"body": b"<html>News"}, "html"),
+        ("/login", {"status": 500}, "login"),
+        ("/login", {"body": b"words"}, "parse"),
+    ],
+)
+async def test_a_way_that_ends_at_a_login_is_named(
+    site: Site, path: str, answer: dict[str, Any], kind: str
+) -> None:
+    site.page(path, **answer)
+    failed = await failure(site.page("/feed", status=302, Location=path))
+    assert failed.kind == kind
+
+
+async def test_a_way_past_a_consent_page_to_a_feed_is_a_way(site: Site) -> None:
+    site.page("/real", BODY)
+    site.page("/consent", status=302, Location="/real")
+    assert isinstance(await fetch(site.page("/feed", status=302, Location="/consent")), Fetched)
+
+
+async def test_a_challenge_is_known_by_header_or_body(site: Site) -> None:
+    body = b"<!doctype html><title>Just a moment...</title>"
+    for url in (
+        site.page("/a", BODY, status=200, cf_mitigated="challenge"),
+        site.page("/b", body, status=403),
+        site.page("/c", body),
+    ):
+        assert (await failure(url)).kind == "challenge"
+
+
+async def test_a_refusal_that_breaks_off_is_a_refusal(site: Site) -> None:
+    async def broken(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=403, headers={"Content-Length": "500"})
+        await response.prepare(request)
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    site.pages["/feed"] = broken
+    failed = await failure(f"{site.origin}/feed")
+    assert (failed.kind, failed.status) == ("http", 403)
+
+
+# --- proxy -----------------------------------------------------------------------------------------
+
+
+async def test_a_proxy_is_asked_for_everything_and_its_password_not_told(site: Site) -> None:
+    site.page("/feed", BODY)
+    proxy = site.origin.replace("//", "//user:hunter2@")
+    limits = FetchLimits(proxy=proxy)
+    outcome = await fetch("http://feeds.example/feed", limits)
+    assert isinstance(outcome, Fetched)
+    [request] = site.requests
+    assert request.headers["Host"] == "feeds.example"
+    assert request.headers["Proxy-Authorization"].startswith("Basic ")
+    assert "hunter2" not in repr(limits)
+    secure = await failure("https://feeds.example/feed", limits)
+    assert secure.kind == "connect"
+    assert "The proxy answers HTTP" in secure.message
+    nobody = await failure("http://feeds.example/feed", FetchLimits(proxy="http://user:hunter2@127.0.0.1:9"))
+    assert nobody.kind == "connect"
+    assert "no connection to the proxy" in nobody.message
+    assert "hunter2" not in f"{secure} {nobody}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/feed",
+        "http://localhost./feed",
+        "http://[::ffff:10.0.0.1]/feed",
+        "http://127.1/feed",
+        "http://169.254.169.254/feed",
+        "http://feeds.example:22/feed",
+    ],
+)
+async def test_a_proxy_is_not_asked_for_what_is_refused_anyhow(site: Site, url: str) -> None:
+    site.page("/feed", status=302, Location=url)
+    limits = FetchLimits(proxy=site.origin)
+    assert (await failure(url, limits)).kind == "address"
+    assert site.requests == []
+    assert (await failure("http://feeds.example/feed", limits)).kind == "address"
+    assert len(site.requests) == 1
+
+
+async def test_the_environments_proxy_is_not_used(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert isinstance(await fetch(site.page("/feed", BODY)), Fetched)

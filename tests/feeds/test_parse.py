@@ -157,7 +157,6 @@ def test_a_feed_without_items_is_a_feed() -> None:
     [
         (b"\xef\xbb\xbf <!-- hi -->\n<!DOCTYPE html><html><item>x</item>", "html", "web page"),
         (b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"/>', "html", "web page"),
-        (b'{"version": "https://jsonfeed.org/version/1.1", "items": []}', "parse", "JSON"),
         (b"plain words", "parse", "RSS, Atom or RDF"),
         (b'<rss version="2.0"><channel><title>Broken off', "parse", "RSS, Atom or RDF"),
     ],

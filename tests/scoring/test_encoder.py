@@ -49,8 +49,8 @@ def test_the_shipped_topic_tells_an_operation_from_a_film(
     encoder: Encoder, sleeper_cells: TopicVectors, told: tuple[str, str], matched: bool
 ) -> None:
     title, summary = told
-    (vector,) = encoder.encode([item_text(title, summary)])
-    score = judge(sleeper_cells, item(title=title, summary=summary), vector)
+    vectors = encoder.encode([item_text(title, summary)])
+    score = judge(sleeper_cells, item(title=title, summary=summary), vectors)
     assert score.matched is matched
     assert (score.score >= sleeper_cells.topic.cut) is matched
 

@@ -71,6 +71,7 @@ def start(storage: Storage, database: OwnThread, clock: Clock, reports: list[Pol
             source=source,
             now=clock,
             on_report=reports.append,
+            every=timedelta(minutes=10),
             concurrency=concurrency,
             chance=lambda: 0.5,
         )

@@ -58,6 +58,7 @@ async def test_many_feeds_of_a_host_that_hangs_hold_up_no_other_host(
             source=source,
             now=lambda: datetime.now(UTC),
             on_report=count,
+            every=timedelta(minutes=10),
         )
         async with asyncio.timeout(20):
             while polls["fine"] < 5:

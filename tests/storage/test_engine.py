@@ -130,7 +130,12 @@ def test_partial_indexes_are_as_the_tables_say(database_file: Path, tmp_path: Pa
     migrated, close = open_engine(f"sqlite:///{database_file}")
     created = sa.create_engine(f"sqlite:///{tmp_path / 'created.db'}", module=pysqlite3)
     metadata.create_all(created)
-    assert indexes(migrated).keys() == {"ix_items_unscored", "ix_scores_undecided", "ix_deliveries_open"}
+    assert indexes(migrated).keys() == {
+        "ix_items_unread",
+        "ix_items_unscored",
+        "ix_scores_undecided",
+        "ix_deliveries_open",
+    }
     assert indexes(migrated) == indexes(created)
     created.dispose()
     close()

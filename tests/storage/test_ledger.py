@@ -1,4 +1,4 @@
-from builders import ALERT, NOW, fetched, keyed, new_delivery, score, spec, stored_items
+from builders import ALERT, NOW, fetched, keyed, new_delivery, next_at, score, spec, stored_items
 
 from monitor.records import DeliveryStatus, FetchFailed, Receipt, Verdict
 from monitor.storage import Storage
@@ -85,7 +85,9 @@ def test_counts(storage: Storage) -> None:
     failed = FetchFailed(kind="timeout", message="no answer")
     storage.polls.sync_feeds([spec(), spec(url="https://other.example/", name="Other")], NOW)
     for feed in storage.ledger.feeds():
-        storage.polls.record_poll(feed, failed if feed.spec.name == "Other" else fetched(), [], NOW, NOW)
+        storage.polls.record_poll(
+            feed, failed if feed.spec.name == "Other" else fetched(), [], NOW, next_at(NOW)
+        )
     scored = items[:5]
     low = score(items[4].id, score=20.0, matched=False)
     storage.scores.record_scores(
@@ -97,6 +99,7 @@ def test_counts(storage: Storage) -> None:
         storage.alerts.record_decision(match, quiet if n == 0 else ALERT, [new_delivery(n)][:n], NOW)
     storage.deliveries.record_state("d1", "failed", "invalid_blocks")
     assert storage.ledger.counts() == {
+        "unread": 0,
         "feeds": 2,
         "failing_feeds": 1,
         "items": 6,

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from builders import HOUR, NOW, fetched, keyed, spec
+from builders import HOUR, NOW, fetched, keyed, next_at, spec
 
 from monitor.records import Feed, FetchFailed, NotModified
 from monitor.storage import Storage
@@ -23,7 +23,7 @@ def polled_feed(storage: Storage) -> Feed:
     """A feed that has been polled with success once."""
     storage.polls.sync_feeds([ONE], NOW)
     (feed,) = storage.polls.claim_due(NOW, NOW + CLAIM, 1)
-    storage.polls.record_poll(feed, fetched(), [], NOW, NOW + HOUR)
+    storage.polls.record_poll(feed, fetched(), [], NOW, next_at(NOW + HOUR))
     return storage.ledger.feeds()[0]
 
 
@@ -44,12 +44,12 @@ class TestSyncFeeds:
     def test_a_feed_that_comes_back_knows_what_it_has_shown(
         self, storage: Storage, polled_feed: Feed
     ) -> None:
-        storage.polls.record_poll(polled_feed, fetched(), [keyed(1)], NOW, NOW + HOUR)
+        storage.polls.record_poll(polled_feed, fetched(), [keyed(1)], NOW, next_at(NOW + HOUR))
         storage.polls.sync_feeds([], NOW)
         storage.polls.sync_feeds([ONE], NOW + 5 * HOUR)
         (feed,) = storage.polls.claim_due(NOW + 5 * HOUR, NOW + 6 * HOUR, 10)
         assert feed.id == polled_feed.id
-        assert storage.polls.record_poll(feed, fetched(), [keyed(1), keyed(2)], NOW, NOW) == 1
+        assert storage.polls.record_poll(feed, fetched(), [keyed(1), keyed(2)], NOW, next_at(NOW)) == 1
 
     def test_a_shorter_interval_brings_the_next_poll_forward(
         self, storage: Storage, polled_feed: Feed
@@ -92,7 +92,7 @@ class TestClaims:
     def test_a_recorded_poll_ends_the_claim(self, storage: Storage) -> None:
         storage.polls.sync_feeds([ONE], NOW)
         (feed,) = storage.polls.claim_due(NOW, NOW + HOUR, 10)
-        storage.polls.record_poll(feed, FAILED, [], NOW, NOW + timedelta(minutes=1))
+        storage.polls.record_poll(feed, FAILED, [], NOW, next_at(NOW + timedelta(minutes=1)))
         assert storage.polls.claim_due(NOW, NOW + HOUR, 10) == []
         assert len(storage.polls.claim_due(NOW + timedelta(minutes=1), NOW + HOUR, 10)) == 1
 
@@ -107,9 +107,9 @@ class TestClaims:
 class TestRecordPoll:
     def test_an_item_is_new_once(self, storage: Storage, polled_feed: Feed) -> None:
         shown = [keyed(1), keyed(2)]
-        assert storage.polls.record_poll(polled_feed, fetched(), shown, NOW, NOW) == 2
+        assert storage.polls.record_poll(polled_feed, fetched(), shown, NOW, next_at(NOW)) == 2
         edited = [keyed(1, title="Edited"), keyed(2), keyed(3)]
-        assert storage.polls.record_poll(polled_feed, fetched(), edited, NOW, NOW) == 1
+        assert storage.polls.record_poll(polled_feed, fetched(), edited, NOW, next_at(NOW)) == 1
         stored = {item.key: item.title for item in storage.scores.unscored(9)}
         assert stored == {f"key-{n}": keyed(n).item.title for n in (1, 2, 3)}
 
@@ -117,31 +117,33 @@ class TestRecordPoll:
         self, storage: Storage, polled_feed: Feed
     ) -> None:
         shown = [keyed(1, title="First"), keyed(1, title="Second")]
-        assert storage.polls.record_poll(polled_feed, fetched(), shown, NOW, NOW) == 1
+        assert storage.polls.record_poll(polled_feed, fetched(), shown, NOW, next_at(NOW)) == 1
         assert storage.scores.unscored(9)[0].title == "First"
 
     def test_two_feeds_may_show_the_same_key(self, storage: Storage) -> None:
         storage.polls.sync_feeds([ONE, OTHER], NOW)
         for feed in storage.polls.claim_due(NOW, NOW + CLAIM, 10):
-            assert storage.polls.record_poll(feed, fetched(), [keyed(1)], NOW, NOW) == 1
+            assert storage.polls.record_poll(feed, fetched(), [keyed(1)], NOW, next_at(NOW)) == 1
 
     def test_documents_of_any_length_are_told_apart_to_the_last_item(
         self, storage: Storage, polled_feed: Feed
     ) -> None:
         shown = [keyed(n) for n in range(2_500)]
-        assert storage.polls.record_poll(polled_feed, fetched(), shown, NOW, NOW) == 2_500
-        assert storage.polls.record_poll(polled_feed, fetched(), [keyed(9_999), *shown], NOW, NOW) == 1
+        assert storage.polls.record_poll(polled_feed, fetched(), shown, NOW, next_at(NOW)) == 2_500
+        assert (
+            storage.polls.record_poll(polled_feed, fetched(), [keyed(9_999), *shown], NOW, next_at(NOW)) == 1
+        )
         assert storage.ledger.counts()["items"] == 2_501
 
     def test_ids_follow_the_order_of_events_though_feeds_run_newest_first(
         self, storage: Storage, polled_feed: Feed
     ) -> None:
-        storage.polls.record_poll(polled_feed, fetched(), [keyed(3), keyed(2), keyed(1)], NOW, NOW)
+        storage.polls.record_poll(polled_feed, fetched(), [keyed(3), keyed(2), keyed(1)], NOW, next_at(NOW))
         assert [item.key for item in storage.scores.unscored(9)] == ["key-1", "key-2", "key-3"]
 
     def test_every_field_of_an_item_comes_back(self, storage: Storage, polled_feed: Feed) -> None:
         shown = keyed(1, author="R. Eporter", summary="Ünïcode 🛰", published=NOW - 3 * HOUR)
-        storage.polls.record_poll(polled_feed, fetched(), [shown], NOW, NOW)
+        storage.polls.record_poll(polled_feed, fetched(), [shown], NOW, next_at(NOW))
         (item,) = storage.scores.unscored(9)
         for name in ("guid", "url", "title", "summary", "author", "published"):
             assert getattr(item, name) == getattr(shown.item, name)
@@ -154,7 +156,7 @@ class TestRecordPoll:
 
     def test_an_item_may_lack_everything_but_its_key(self, storage: Storage, polled_feed: Feed) -> None:
         bare = replace(keyed(1, guid=None, url=None, title="", summary="", published=None), headline_key=None)
-        storage.polls.record_poll(polled_feed, fetched(), [bare], NOW, NOW)
+        storage.polls.record_poll(polled_feed, fetched(), [bare], NOW, next_at(NOW))
         (item,) = storage.scores.unscored(9)
         assert (item.published, item.url, item.canonical_url, item.guid) == (None, None, None, None)
 
@@ -162,13 +164,13 @@ class TestRecordPoll:
         storage.polls.sync_feeds([replace(ONE, alert_backlog=HOUR)], NOW)
         for outcome, shown in ((FAILED, []), (fetched(), [keyed(1)]), (fetched(), [keyed(2)])):
             (feed,) = storage.polls.claim_due(NOW, NOW + CLAIM, 1)
-            storage.polls.record_poll(feed, outcome, shown, NOW, NOW)
+            storage.polls.record_poll(feed, outcome, shown, NOW, next_at(NOW))
         assert [item.backlog for item in storage.scores.unscored(9)] == [False, True], "news comes first"
         assert {item.alert_backlog for item in storage.scores.unscored(9)} == {HOUR}
 
     def test_a_success_is_remembered_with_its_validators(self, storage: Storage, polled_feed: Feed) -> None:
         outcome = fetched(etag='"a"', last_modified="Fri, 20 Nov 2026 12:00:00 GMT", body_hash="f" * 64)
-        storage.polls.record_poll(polled_feed, outcome, [], NOW + HOUR, NOW + 2 * HOUR)
+        storage.polls.record_poll(polled_feed, outcome, [], NOW + HOUR, next_at(NOW + 2 * HOUR))
         feed = known(storage)[ONE.url]
         assert (feed.etag, feed.last_modified, feed.body_hash) == (
             outcome.etag,
@@ -183,20 +185,22 @@ class TestRecordPoll:
         )
 
     def test_not_modified_keeps_the_body_hash(self, storage: Storage, polled_feed: Feed) -> None:
-        storage.polls.record_poll(polled_feed, NotModified(etag="b", last_modified=None), [], NOW, NOW)
+        storage.polls.record_poll(
+            polled_feed, NotModified(etag="b", last_modified=None), [], NOW, next_at(NOW)
+        )
         assert known(storage)[ONE.url].body_hash == polled_feed.body_hash
         assert known(storage)[ONE.url].etag == "b"
 
     def test_failures_are_counted_until_a_success_and_keep_the_validators(
         self, storage: Storage, polled_feed: Feed
     ) -> None:
-        storage.polls.record_poll(polled_feed, fetched(etag="a"), [], NOW, NOW)
+        storage.polls.record_poll(polled_feed, fetched(etag="a"), [], NOW, next_at(NOW))
         for failures in (1, 2, 3):
-            storage.polls.record_poll(known(storage)[ONE.url], FAILED, [], NOW + HOUR, NOW)
+            storage.polls.record_poll(known(storage)[ONE.url], FAILED, [], NOW + HOUR, next_at(NOW))
             feed = known(storage)[ONE.url]
             assert (feed.failures, feed.last_error, feed.etag) == (failures, FAILED.message, "a")
             assert (feed.last_success_at, feed.last_polled_at) == (NOW, NOW + HOUR)
-        storage.polls.record_poll(feed, NotModified(etag="a", last_modified=None), [], NOW, NOW)
+        storage.polls.record_poll(feed, NotModified(etag="a", last_modified=None), [], NOW, next_at(NOW))
         assert (known(storage)[ONE.url].failures, known(storage)[ONE.url].last_error) == (0, None)
 
     def test_a_naive_datetime_is_refused_and_nothing_of_the_poll_stays(
@@ -204,6 +208,6 @@ class TestRecordPoll:
     ) -> None:
         naive = keyed(2, published=NOW.replace(tzinfo=None))
         with pytest.raises(sa.exc.StatementError, match="naive datetime"):
-            storage.polls.record_poll(polled_feed, fetched(etag="x"), [keyed(1), naive], NOW, NOW)
+            storage.polls.record_poll(polled_feed, fetched(etag="x"), [keyed(1), naive], NOW, next_at(NOW))
         assert storage.ledger.counts()["items"] == 0
         assert storage.ledger.feeds() == [polled_feed]

@@ -1,0 +1,60 @@
+"""What every command shares: options, the configuration, exit codes, output for programs."""
+
+import json
+import os
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from monitor.configuration import Configuration, load_configuration
+from monitor.errors import ConfigurationError, MonitorError
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", help="The folder with monitor.yaml, feeds.yaml and watchlists/.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+CONFIG = Path("config")
+T = TypeVar("T")
+
+
+def load(config: Path) -> Configuration:
+    """Read the whole configuration, its warnings going to stderr; ConfigurationError if it is wrong."""
+    loaded = load_configuration(config, os.environ)
+    for warning in loaded.warnings:
+        typer.echo(str(warning), err=True)
+    return loaded
+
+
+def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end in an event loop of its own."""
+    import asyncio
+    import signal
+
+    # SIGTERM unwinds like Ctrl-C, so that temporary files go; `run` listens for both itself.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return asyncio.run(coroutine)
+
+
+def print_json(value: Any) -> None:
+    """Print a plain value as JSON."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turn what a person can mend into its message on stderr and its exit code."""
+    try:
+        yield
+    except ConfigurationError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    except MonitorError as error:
+        typer.echo(f"monitor: {error}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        sys.exit(130)
