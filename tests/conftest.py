@@ -1,15 +1,26 @@
 """What more than one floor of tests stands on: a database file, its thread, and a Slack."""
 
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from builders import CHANNELS, TOKEN, opened
+from hypothesis import HealthCheck, settings
 
 from monitor.demo.slack import SlackStandIn
 from monitor.storage import Storage
 from monitor.threads import OwnThread
+
+# A busy machine is no failure: no example is timed. In CI the examples are the same every time.
+settings.register_profile(
+    "untimed",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("untimed")
 
 
 @pytest.fixture
