@@ -1,6 +1,6 @@
 """The first stage: due feeds become new items.
 
-claim what is due ──► fetch and parse ──► recognise items ──► record items, validators, next poll
+claim what is due ──► fetch and parse ──► recognise items ──► record items, validators, rhythm, next poll
 """
 
 import asyncio

@@ -3,8 +3,8 @@
 feeds ─< items ─< scores ─< alerts ─< deliveries          vectors (by model and text)
 
 poll takes feeds that are due; read takes items whose article is waiting; score takes the other items without
-``scored_at``; alert takes matched scores
-without ``decided_at``; deliver takes deliveries that are neither sent nor failed.
+``scored_at``; alert takes matched scores without ``decided_at``; deliver takes deliveries that are neither
+sent nor failed.
 """
 
 from datetime import UTC, datetime
