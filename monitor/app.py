@@ -1,6 +1,7 @@
 """Puts the house together: the only module that knows every room, and that reads the clock.
 
 poll ──new items──► (read ──articles──►) score ──matches──► alert ──deliveries──► deliver
+ └──────────────────────── troubles ───────────────────────► tell ──deliveries──────┘
 Whoever finishes wakes the next at once; ticks only make sure that nothing waits for ever.
 """
 
@@ -28,6 +29,7 @@ from monitor.score import ScoreReport, Scoring, Vectoriser, topic_vectors
 from monitor.scoring import open_encoder
 from monitor.settings import fetch_proxy, slack_bot_token
 from monitor.storage import Storage, open_storage
+from monitor.tell import GATHER, Tell
 from monitor.threads import OwnThread
 from monitor.web import serve
 
@@ -62,11 +64,12 @@ class Wakes:
     read: asyncio.Event = field(default_factory=asyncio.Event)
     score: asyncio.Event = field(default_factory=asyncio.Event)
     alert: asyncio.Event = field(default_factory=asyncio.Event)
+    tell: asyncio.Event = field(default_factory=asyncio.Event)
     deliver: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ring_all(self) -> None:
         """Have every stage look at its table."""
-        for bell in (self.poll, self.read, self.score, self.alert, self.deliver):
+        for bell in (self.poll, self.read, self.score, self.alert, self.tell, self.deliver):
             bell.set()
 
 
@@ -80,6 +83,7 @@ class Pipeline:
     read: Read
     scoring: asyncio.Task[Scoring]
     alert: Alert
+    tell: Tell
     deliver: Deliver
     wakes: Wakes
     health: Health
@@ -95,14 +99,16 @@ class Pipeline:
         await self.read.work()
         await self.score()
         await self.alert.work()
+        await self.tell.work()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tempo:
-    """How fast deliveries may go; anything but the defaults is for a Slack that is ours."""
+    """How fast deliveries may go, which only a Slack of ours lets us change; how long troubles gather."""
 
     pace: float = PACE
     settle: float = SETTLE
+    gather: timedelta = GATHER
 
 
 @asynccontextmanager
@@ -136,10 +142,13 @@ async def open_pipeline(
             interrupted = await database(storage.deliveries.interrupted)
             if interrupted:
                 logger.warning("interrupted_deliveries", extra={"in_doubt": interrupted})
-            channels = {topic.id: topic.channel for topic in config.topics}
-            moved = await database(storage.deliveries.readdress, channels, config.settings.slack.channel)
+            slack = config.settings.slack
+            channels: dict[str | None, str] = {topic.id: topic.channel for topic in config.topics}
+            channels[None] = slack.ops_channel or slack.channel
+            moved = await database(storage.deliveries.readdress, channels, slack.channel)
             if moved:
                 logger.warning("readdressed_deliveries", extra={"messages": moved})
+            blackout_since = await database(storage.troubles.blackout_since)
             limits = FetchLimits(allow_private=config.settings.fetch.allow_private, proxy=proxy)
             async with open_source(limits) as source, open_articles(limits) as articles:
                 pipeline = Pipeline(
@@ -147,11 +156,13 @@ async def open_pipeline(
                     database=database,
                     poll=Poll(
                         store=storage.polls,
+                        troubles=storage.troubles,
                         database=database,
                         source=source,
                         now=now,
                         on_report=reported,
                         every=config.settings.fetch.every,
+                        blackout_since=blackout_since,
                     ),
                     read=Read(store=storage.reads, database=database, source=articles, on_report=reported),
                     scoring=asyncio.create_task(
@@ -164,6 +175,14 @@ async def open_pipeline(
                         max_age=config.settings.alerts.max_age,
                         now=now,
                         on_report=reported,
+                    ),
+                    tell=Tell(
+                        store=storage.troubles,
+                        channel=slack.ops_channel,
+                        database=database,
+                        now=now,
+                        on_told=wakes.deliver.set,
+                        gather=tempo.gather,
                     ),
                     deliver=Deliver(
                         store=storage.deliveries,
@@ -239,7 +258,7 @@ async def once(config: Configuration, environ: Mapping[str, str]) -> None:
     proxy = fetch_proxy(config.settings.fetch, environ)
     async with (
         open_notifier(config, environ) as notifier,
-        open_pipeline(config, notifier, proxy=proxy) as pipeline,
+        open_pipeline(config, notifier, proxy=proxy, tempo=Tempo(gather=timedelta(0))) as pipeline,
     ):
         await pipeline.one_pass()
         if not await pipeline.deliver.emptied(PATIENCE):
@@ -280,6 +299,7 @@ async def work_until(stop: asyncio.Event, pipeline: Pipeline) -> None:
         "read": (wakes.read, pipeline.read.start_waiting),
         "score": (wakes.score, pipeline.score),
         "alert": (wakes.alert, pipeline.alert.work),
+        "tell": (wakes.tell, pipeline.tell.work),
         "deliver": (wakes.deliver, pipeline.deliver.work),
     }
     wakes.ring_all()
@@ -335,6 +355,7 @@ async def _drain(pipeline: Pipeline) -> None:
         pipeline.poll.abandon()
     stages: list[Callable[[], Awaitable[object]]] = [
         pipeline.alert.work,
+        pipeline.tell.work,
         partial(pipeline.deliver.emptied, DRAIN_STAGES),
     ]
     if pipeline.scoring.done() and not pipeline.scoring.cancelled():

@@ -19,6 +19,8 @@ LONGEST_HINT = timedelta(hours=1)
 """How long a feed's own word on caching may hold it back: many state a day and publish hourly."""
 LONGEST_PASSING = timedelta(hours=1)
 """The back-off from what passes, such as a network that is down: perhaps our own, and then of all feeds."""
+LONGEST_OUTAGE_WAIT = timedelta(minutes=2)
+"""While our own network is down: the sooner one feed answers, the sooner all are caught up with."""
 _PASSING = {"connect", "timeout", "empty"}
 JITTER = 0.1
 """The share of an interval by which a poll may come sooner or later, so that feeds spread out."""
@@ -130,7 +132,7 @@ def next_poll(
         # The exponent is capped: 2 ** 17 times the shortest interval, a second, is past a day already.
         passing = outcome.kind in _PASSING or (outcome.status or 0) >= 500
         longest = max(LONGEST_PASSING if passing else LONGEST_BACK_OFF, wait)
-        wait = min(wait * 2 ** min(feed.failures, 17), longest)
+        wait = min(wait * 2 ** min(feed.health.failures, 17), longest)
         if outcome.retry_after is not None:
             wait = max(wait, min(outcome.retry_after, LONGEST_BACK_OFF))
     else:
@@ -138,6 +140,11 @@ def next_poll(
         if hint is not None:
             wait = max(wait, min(hint, LONGEST_HINT))
     return now + wait * (1 + JITTER * (2 * chance - 1))
+
+
+def next_try(feed: Feed, now: datetime, chance: float) -> datetime:
+    """Return when a feed that our own network kept from us is tried again."""
+    return now + min(feed.spec.every, LONGEST_OUTAGE_WAIT) * (1 + JITTER * (2 * chance - 1))
 
 
 def _bounds(every: timedelta) -> tuple[timedelta, timedelta]:

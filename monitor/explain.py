@@ -96,8 +96,8 @@ def feed_rows(config: Configuration) -> list[dict[str, Any]]:
                 "tags": sorted(spec.tags),
                 "every_seconds": spec.every.total_seconds(),
                 "health": _health(feed),
-                "failures": feed.failures if feed else 0,
-                "last_error": feed.last_error if feed else None,
+                "failures": feed.health.failures if feed else 0,
+                "last_error": feed.health.last_error if feed else None,
                 "last_success_at": _plain(feed.last_success_at) if feed else None,
                 "next_poll_at": _plain(feed.next_poll_at) if feed else None,
             }
@@ -135,7 +135,7 @@ def _known_feeds(config: Configuration) -> dict[str, Feed]:
 def _health(feed: Feed | None) -> str:
     if feed is None or feed.last_polled_at is None:
         return "not polled yet"
-    return "ok" if feed.failures == 0 else f"failing ({feed.failures}x)"
+    return "ok" if feed.health.failures == 0 else f"failing ({feed.health.failures}x)"
 
 
 def _time(moment: datetime | None) -> str:

@@ -1,21 +1,23 @@
 """The first stage: due feeds become new items.
 
-claim what is due ──► fetch and parse ──► recognise items ──► record items, validators, rhythm, next poll
+claim what is due ──► fetch and parse ──► recognise items ──► record items, validators, health, next poll
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from monitor.cadence import demand, news_wait, next_poll, observe, wait_worth
+from monitor.blackout import Blackout
+from monitor.cadence import demand, news_wait, next_poll, next_try, observe, wait_worth
+from monitor.feedhealth import assess, trust
 from monitor.feeds import Source
 from monitor.identity import canonical_url, item_keys
-from monitor.records import Feed, Fetched, FetchFailed, FetchOutcome, KeyedItem, PollPlan
-from monitor.storage import PollStore
+from monitor.records import Changes, Feed, Fetched, FetchFailed, FetchOutcome, KeyedItem, PollPlan
+from monitor.storage import PollStore, TroubleStore
 from monitor.stories import headline_key
 from monitor.threads import OwnThread
 
@@ -46,6 +48,7 @@ class Poll:
         self,
         *,
         store: PollStore,
+        troubles: TroubleStore,
         database: OwnThread,
         source: Source,
         now: Callable[[], datetime],
@@ -53,8 +56,10 @@ class Poll:
         every: timedelta,
         concurrency: int = CONCURRENCY,
         chance: Callable[[], float] = random.random,
+        blackout_since: datetime | None = None,
     ) -> None:
         self._store = store
+        self._troubles = troubles
         self._database = database
         self._source = source
         self._now = now
@@ -65,6 +70,7 @@ class Poll:
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._worth: float | None = None
         self._worth_at: datetime | None = None
+        self._blackout = Blackout(since=blackout_since)
 
     async def start_due(self) -> int:
         """Begin polling the feeds that are due, as many as there is room for; return how many."""
@@ -104,30 +110,51 @@ class Poll:
 
     async def _poll(self, feed: Feed) -> None:
         try:
-            outcome = await self._source.fetch(feed)
+            outcome = await self._source.fetch(feed, trust(feed, self._now()))
             items = recognise(outcome)
             now = self._now()
+            await self._watch_network(feed, outcome, now)
             plan = partial(self._plan, feed, outcome, now)
-            new = await self._database(self._store.record_poll, feed, outcome, items, now, plan)
+            changes = await self._database(self._store.record_poll, feed, outcome, items, now, plan)
         except Exception:
             # One feed's surprise must not cost the others; its claim runs out and it is tried again.
             logger.exception("poll_crashed", extra={"feed": feed.spec.name})
             return
-        _log(feed, outcome, new)
-        self._on_report(PollReport(feed=feed, outcome=outcome, new=new))
+        _log(feed, outcome, changes)
+        self._on_report(PollReport(feed=feed, outcome=outcome, new=len(changes.new)))
 
-    def _plan(self, feed: Feed, outcome: FetchOutcome, now: datetime, new: Sequence[KeyedItem]) -> PollPlan:
-        """Learn from the new items when the feed publishes, and say when it is due again."""
-        rhythm = feed.rhythm
+    async def _watch_network(self, feed: Feed, outcome: FetchOutcome, now: datetime) -> None:
+        """Notice when all feeds are out of reach together, and when they are back."""
+        match self._blackout.note(feed, outcome, now):
+            case "begins":
+                assert self._blackout.since is not None
+                logger.error("blackout", extra={"reason": self._blackout.cause})
+                await self._database(
+                    self._troubles.begin_blackout, self._blackout.cause, self._blackout.since
+                )
+            case "ends":
+                logger.warning("blackout_over")
+                await self._database(self._troubles.end_blackout, now)
+
+    def _plan(self, feed: Feed, outcome: FetchOutcome, now: datetime, changes: Changes) -> PollPlan:
+        """Learn from the new items when the feed publishes; say how it fares and when it is due again."""
+        rhythm, chance = feed.rhythm, self._chance()
+        if self._blackout.since is not None and self._blackout.hides(outcome):
+            # Not the feed's fault: nothing counts, and it is tried again soon.
+            due = next_try(feed, now, chance)
+            return PollPlan(next_poll_at=due, rhythm=rhythm, health=feed.health)
         if not isinstance(outcome, FetchFailed):
-            rhythm = observe(rhythm, [keyed.item.published for keyed in new], now)
+            rhythm = observe(rhythm, [keyed.item.published for keyed in changes.new], now)
         learned = hint = None
         if not feed.spec.paced:
             hint = _hinted(outcome)
             if rhythm is not None and self._worth is not None:
                 learned = news_wait(rhythm, self._worth, feed.spec.every, now)
-        due = next_poll(feed, outcome, now, self._chance(), learned=learned, hint=hint)
-        return PollPlan(next_poll_at=due, rhythm=rhythm)
+        due = next_poll(feed, outcome, now, chance, learned=learned, hint=hint)
+        found = assess(feed, outcome, changes, rhythm, now)
+        return PollPlan(
+            next_poll_at=due, rhythm=rhythm, health=found.health, begun=found.begun, ended=found.ended
+        )
 
     def _request_worth(self) -> float | None:
         """How long news may wait before a request is worth it, all learned feeds together at their budget."""
@@ -157,12 +184,16 @@ def _hinted(outcome: FetchOutcome) -> timedelta | None:
     return outcome.hints.min_interval
 
 
-def _log(feed: Feed, outcome: FetchOutcome, new: int) -> None:
+def _log(feed: Feed, outcome: FetchOutcome, changes: Changes) -> None:
+    extra: dict[str, object] = {"feed": feed.spec.name}
     match outcome:
         case FetchFailed(kind=kind, message=message):
-            extra = {"feed": feed.spec.name, "kind": kind, "reason": message, "failures": feed.failures + 1}
+            extra |= {"kind": kind, "reason": message, "failures": feed.health.failures + 1}
             logger.warning("poll_failed", extra=extra)
         case Fetched(items=items):
-            logger.info("polled", extra={"feed": feed.spec.name, "items": len(items), "new": new})
+            extra |= {"items": len(items), "new": len(changes.new)}
+            if outcome.denied and changes.new:
+                logger.warning("hid_items_behind_304", extra=extra)
+            logger.info("polled", extra=extra)
         case _:
-            logger.debug("polled", extra={"feed": feed.spec.name, "new": 0})
+            logger.debug("polled", extra=extra | {"new": 0})

@@ -4,7 +4,7 @@ Frozen, keyword-only, aware UTC datetimes. No clock, no configuration, no I/O.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -79,6 +79,7 @@ class Feed:
     """A feed as the database knows it: what was asked for, and how polling it has gone.
 
     ``first_polled_at`` is the first *successful* poll; until then the feed's items are its backlog.
+    ``troubles`` are the kinds of those that have not ended.
     """
 
     id: int
@@ -90,9 +91,9 @@ class Feed:
     first_polled_at: datetime | None = None
     last_polled_at: datetime | None = None
     last_success_at: datetime | None = None
-    failures: int = 0
-    last_error: str | None = None
     rhythm: "Rhythm | None" = None
+    health: "FeedHealth" = field(default_factory=lambda: FeedHealth())
+    troubles: frozenset["TroubleKind"] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +106,74 @@ class Rhythm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeedHealth:
+    """How polling a feed has gone of late.
+
+    ``failures`` counts those since the last good poll, and ``weight`` is how heavy they are together;
+    ``failure`` and ``last_error`` are kind and message of the last one. ``address`` is where the feed is
+    asked since it has moved, if not at its own; ``moved_to`` is where it has pointed ``moved_times`` in a
+    row. ``whole_at`` is when a whole document last came, and ``mistrusted_at`` when a 304 was caught hiding
+    items. ``last_item_at`` is when something new last appeared, ``expected_by`` when something should have
+    at the latest; ``steady`` counts the documents since its guids were last seen to change.
+    """
+
+    failures: int = 0
+    weight: float = 0.0
+    failure: "FailureKind | None" = None
+    last_error: str | None = None
+    address: str | None = None
+    moved_to: str | None = None
+    moved_times: int = 0
+    whole_at: datetime | None = None
+    mistrusted_at: datetime | None = None
+    last_item_at: datetime | None = None
+    expected_by: datetime | None = None
+    steady: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Something about a feed that a person should know, and its cause in plain words."""
+
+    kind: "TroubleKind"
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownTrouble:
+    """A trouble on record, of one feed or (without name and address) of all at once."""
+
+    id: int
+    trouble: Trouble
+    feed_name: str | None
+    feed_url: str | None
+    address: str | None
+    began_at: datetime
+    told_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What a document changed: the items never ``shown`` before, and how many were edited or re-keyed."""
+
+    new: "tuple[KeyedItem, ...]" = ()
+    edited: int = 0
+    rekeyed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PollPlan:
-    """What follows from a poll: when the next one is due, and what has been learned."""
+    """What follows from a poll: when the next one is due, and what has been learned.
+
+    ``begun`` are troubles that a person has to hear of, ``ended`` the kinds of those that are over.
+    """
 
     next_poll_at: datetime
     rhythm: Rhythm | None
+    health: FeedHealth
+    begun: tuple[Trouble, ...] = ()
+    ended: "frozenset[TroubleKind]" = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +203,8 @@ class Fetched:
     ``format`` is the parser's word for it (``rss20``, ``atom10``, …), ``title`` the feed's own name, empty if
     it tells none; ``body_hash`` is the SHA-256 of the decompressed body, hexadecimal. ``moved_to`` is where
     the feed lives now, if every redirect on the way was a permanent one; ``hub`` and ``self_url`` are the
-    WebSub hub and the address it knows the feed by.
+    WebSub hub and the address it knows the feed by. ``denied`` means that a moment before, asked whether
+    anything had changed, the server had said no.
     """
 
     items: tuple[ParsedItem, ...]
@@ -152,6 +217,7 @@ class Fetched:
     moved_to: str | None = None
     hub: str | None = None
     self_url: str | None = None
+    denied: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,13 +225,18 @@ class NotModified:
     """A poll that brought nothing new: HTTP 304, or the very body of last time.
 
     ``hints`` are those of the headers alone; what the document said holds on from when it was read.
+    ``whole`` means that the body itself came.
     """
 
     etag: str | None
     last_modified: str | None
     hints: PollHints | None = None
     moved_to: str | None = None
+    whole: bool = False
 
+
+Trust = Literal["full", "verify", "none"]
+"""How far a server is believed that nothing has changed: as it is, if its document agrees, not at all."""
 
 FailureKind = Literal[
     "address",
@@ -183,6 +254,7 @@ FailureKind = Literal[
     "parse",
     "hang",
 ]
+TroubleKind = FailureKind | Literal["moved", "silent", "undated", "churn", "blackout"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,23 +406,43 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeEntry:
+    """One thing that those who run the service are told; every field is plain text.
+
+    ``over`` says that it is the end of what they were told before.
+    """
+
+    subject: str
+    url: str | None
+    over: bool
+    text: str
+    remedy: str | None
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What those who run the service are told, before any channel's own markup."""
+
+    entries: tuple[NoticeEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewDelivery:
-    """A message for a channel; ``id`` is derived from topic, item and channel, so it can exist only once."""
+    """A message for a channel; ``id`` is derived from what is told to whom, so it can exist only once."""
 
     id: str
     channel: str
-    message: Message
+    message: Message | Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One alert for one channel; ``attempt`` counts the tries that have begun."""
+    """One message for one channel; ``attempt`` counts the tries that have begun."""
 
     id: str
-    topic_id: str
-    item_id: int
     channel: str
-    message: Message
+    message: Message | Notice
     attempt: int
     first_try_at: datetime | None
 

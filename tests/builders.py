@@ -1,19 +1,23 @@
 """Nouns with everything filled in, for tests that care about one field of them; and how to store them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from monitor.feedhealth import assess
 from monitor.identity import canonical_url
 from monitor.records import (
+    Changes,
     Delivery,
     Evidence,
     Feed,
+    FeedHealth,
     FeedSpec,
     Fetched,
+    FetchOutcome,
     Item,
     KeyedItem,
     Message,
@@ -31,6 +35,7 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 CHANNELS = ("news-alerts", "isis-watch")
 TOKEN = "xoxb-1-canary"
+HEALTH = {field.name for field in fields(FeedHealth)}
 ALERT = Verdict(decision="alert", reason="new")
 
 
@@ -47,7 +52,9 @@ def spec(**changes: Any) -> FeedSpec:
 
 def feed(**changes: Any) -> Feed:
     asked = {name: changes.pop(name) for name in ("every", "alert_backlog", "url", "name") if name in changes}
-    return replace(Feed(id=1, spec=spec(**asked), next_poll_at=NOW), **changes)
+    known = {name: changes.pop(name) for name in HEALTH & changes.keys()}
+    plain = Feed(id=1, spec=spec(**asked), next_poll_at=NOW, health=FeedHealth(**known))
+    return replace(plain, **changes)
 
 
 def parsed(n: int = 1, **changes: Any) -> ParsedItem:
@@ -137,8 +144,6 @@ def message(**changes: Any) -> Message:
 def delivery(**changes: Any) -> Delivery:
     plain = Delivery(
         id="d1",
-        topic_id="patrols",
-        item_id=1,
         channel="#news-alerts",
         message=message(),
         attempt=1,
@@ -188,6 +193,18 @@ def stored_deliveries(storage: Storage, *deliveries: NewDelivery) -> None:
         storage.alerts.record_decision(match, ALERT, [new], NOW)
 
 
-def next_at(due: datetime) -> Callable[[Sequence[KeyedItem]], PollPlan]:
+def judged(feed: Feed, outcome: FetchOutcome, now: datetime) -> Callable[[Changes], PollPlan]:
+    """Return the plan of a poll after which the feed is due at once, its health as the rules see it."""
+
+    def plan(changes: Changes) -> PollPlan:
+        found = assess(feed, outcome, changes, None, now)
+        return PollPlan(
+            next_poll_at=now, rhythm=None, health=found.health, begun=found.begun, ended=found.ended
+        )
+
+    return plan
+
+
+def next_at(due: datetime) -> Callable[[Changes], PollPlan]:
     """A plan that makes a feed due at a moment, whatever is new, and learns nothing."""
-    return lambda _new: PollPlan(next_poll_at=due, rhythm=None)
+    return lambda _changes: PollPlan(next_poll_at=due, rhythm=None, health=FeedHealth())

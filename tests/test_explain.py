@@ -9,9 +9,9 @@ from builders import (
     ALERT,
     NOW,
     fetched,
+    judged,
     keyed,
     new_delivery,
-    next_at,
     opened,
     score,
     spec,
@@ -157,7 +157,7 @@ def test_feeds_show_their_health_the_troubled_ones_first(
         storage.polls.sync_feeds(config.feeds, NOW)
         for feed in storage.ledger.feeds():
             outcome = failed if feed.spec.name == "Other" else fetched()
-            storage.polls.record_poll(feed, outcome, [], NOW, next_at(NOW))
+            storage.polls.record_poll(feed, outcome, [], NOW, judged(feed, outcome, NOW))
     rows = {row["name"]: row for row in explain.feed_rows(config)}
     assert rows["Wire"]["health"] == "ok"
     assert rows["Wire"]["last_success_at"] == NOW.isoformat()

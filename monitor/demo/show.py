@@ -33,7 +33,7 @@ from monitor.errors import MonitorError, NoDatabaseError
 from monitor.notify import open_slack
 from monitor.policy import REASONS
 from monitor.poll import PollReport
-from monitor.records import FetchFailed, Posted
+from monitor.records import Delivery, FetchFailed, Message, Notice, Posted
 from monitor.settings import StorageSettings
 from monitor.storage import open_storage
 
@@ -129,8 +129,10 @@ class Show:
                 self.counts["items"] += report.new
             case AlertReport(verdict=verdict) if verdict.decision == "quiet":
                 self.quiet[verdict.reason] += 1
-            case DeliverReport(outcome=Posted()):
-                told = report.delivery.message
+            case DeliverReport(delivery=Delivery(message=Notice() as notice), outcome=Posted()):
+                for entry in notice.entries:
+                    self._print("yellow", "feed is well" if entry.over else "feed trouble", entry.subject)
+            case DeliverReport(delivery=Delivery(message=Message() as told), outcome=Posted()):
                 self.per_topic[told.topic_name] += 1
                 self._print("green", f"alert {told.score:3.0f}", f"{told.title} ({told.source})")
             case DeliverReport(outcome=outcome) if not isinstance(outcome, Posted):

@@ -13,7 +13,7 @@ from typing import Protocol
 from monitor.feeds.limits import FetchLimits
 from monitor.feeds.opml import MAX_OPML_BYTES, Opml, Outline, read_opml, write_opml
 from monitor.feeds.page import Discovery, FoundFeed, Page, Pages, Redirect
-from monitor.records import Article, Feed, FetchFailed, FetchOutcome, NoArticle
+from monitor.records import Article, Feed, FetchFailed, FetchOutcome, NoArticle, Trust
 
 __all__ = [
     "MAX_OPML_BYTES",
@@ -39,8 +39,11 @@ __all__ = [
 class Source(Protocol):
     """Something that feeds can be fetched from."""
 
-    async def fetch(self, feed: Feed) -> FetchOutcome:
-        """Fetch and read one feed; whatever goes wrong is a ``FetchFailed``."""
+    async def fetch(self, feed: Feed, trust: Trust = "full") -> FetchOutcome:
+        """Fetch and read one feed; whatever goes wrong is a ``FetchFailed``.
+
+        ``trust`` says how far the server's word is taken that nothing has changed.
+        """
         ...
 
 

@@ -29,7 +29,7 @@ from monitor.feeds.page import Page
 from monitor.feeds.parser import Parser
 from monitor.feeds.redirects import REDIRECTS, Route, host_of
 from monitor.feeds.refusals import challenged, sent_to_login, turned_away
-from monitor.records import Feed, Fetched, FetchFailed, FetchOutcome, NotModified
+from monitor.records import Feed, Fetched, FetchFailed, FetchOutcome, NotModified, Trust
 from monitor.text import clean
 
 _ACCEPT = (
@@ -112,12 +112,27 @@ class HttpSource:
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._host_slots: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def fetch(self, feed: Feed) -> FetchOutcome:
-        """Fetch and read one feed; whatever goes wrong is a ``FetchFailed``."""
-        async with self._slot(feed.spec.url):
-            route = Route(feed.spec.url, self._limits.max_redirects)
-            page = await self._request(route, _conditions(feed.etag, feed.last_modified))
-            return _judged(await self._outcome(feed, page) if isinstance(page, Page) else page, route)
+    async def fetch(self, feed: Feed, trust: Trust = "full") -> FetchOutcome:
+        """Fetch and read one feed; whatever goes wrong is a ``FetchFailed``.
+
+        ``trust`` says how far the server's word is taken that nothing has changed.
+        """
+        conditions = {} if trust == "none" else _conditions(feed.etag, feed.last_modified)
+        async with self._slot(feed.health.address or feed.spec.url):
+            outcome = await self._fetch(feed, conditions)
+            if trust == "verify" and isinstance(outcome, NotModified) and not outcome.whole:
+                verified = await self._fetch(feed, {})
+                match verified:
+                    case Fetched():
+                        return replace(verified, denied=True)
+                    case NotModified():
+                        return verified
+            return outcome
+
+    async def _fetch(self, feed: Feed, conditions: Mapping[str, str]) -> FetchOutcome:
+        route = Route(feed.health.address or feed.spec.url, self._limits.max_redirects)
+        page = await self._request(route, conditions)
+        return _judged(await self._outcome(feed, page) if isinstance(page, Page) else page, route)
 
     async def get(
         self, url: str, *, etag: str | None = None, last_modified: str | None = None
@@ -139,6 +154,7 @@ class HttpSource:
             etag=validator(page.headers.get("etag")),
             last_modified=validator(page.headers.get("last-modified")),
             hints=header_hints(CIMultiDict(page.headers)),
+            whole=True,
         )
 
     @asynccontextmanager

@@ -9,24 +9,29 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from monitor.records import Message
+from monitor.records import Message, Notice, NoticeEntry
 
 MAX_TITLE = 300
 MAX_TEXT = 600
 """Characters; Slack refuses long messages well below the limits it documents, so we stay far away."""
 MAX_URL = 3000
 MAX_HOST = 253
+MAX_NAME = 60
 
 Block = dict[str, Any]
 
 
-def slack_text(message: Message) -> str:
+def slack_text(message: Message | Notice) -> str:
     """Return the notification text: one line, escaped so that Slack sees no control sequence in it."""
+    if isinstance(message, Notice):
+        return escaped(_summed_up(message))
     return escaped(f"{_cut(message.topic_name, MAX_TITLE)}: {_headline(message)}")
 
 
-def slack_blocks(message: Message) -> list[Block]:
+def slack_blocks(message: Message | Notice) -> list[Block]:
     """Return the message as Block Kit."""
+    if isinstance(message, Notice):
+        return [_context(_summed_up(message)), *(_entry_block(entry) for entry in message.entries)]
     blocks = [_context(_heading(message)), _headline_block(message)]
     if message.summary:
         blocks.append({"type": "section", "text": _plain(message.summary)})
@@ -35,13 +40,16 @@ def slack_blocks(message: Message) -> list[Block]:
     return blocks
 
 
-def slack_lines(message: Message) -> str:
+def slack_lines(message: Message | Notice) -> str:
     """Return the whole message as escaped text, for when Slack takes no blocks of it."""
     return escaped(_cut("\n".join(plain_lines(message)), MAX_TEXT))
 
 
-def plain_lines(message: Message) -> list[str]:
+def plain_lines(message: Message | Notice) -> list[str]:
     """Return the message as lines of plain text, for a terminal or a channel without any layout."""
+    if isinstance(message, Notice):
+        told = [f"{_mark(entry)} {entry.subject}: {_said(entry)}" for entry in message.entries]
+        return [_summed_up(message), *told]
     link = [message.url] if message.url else []
     summary = [_cut(message.summary, MAX_TEXT)] if message.summary else []
     why = f"Why: close to “{message.sentence}”"
@@ -51,6 +59,39 @@ def plain_lines(message: Message) -> list[str]:
 def escaped(text: str) -> str:
     """Return text with Slack's three control characters made harmless, and nothing else changed."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _summed_up(notice: Notice) -> str:
+    begun = [entry.subject for entry in notice.entries if not entry.over]
+    over = [entry.subject for entry in notice.entries if entry.over]
+    told = [f"{what}: {_listed(names)}" for what, names in (("Trouble", begun), ("Over", over)) if names]
+    return _cut(" · ".join(told), MAX_TITLE)
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(_cut(name, MAX_NAME) for name in names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+
+
+def _entry_block(entry: NoticeEntry) -> Block:
+    """A rich text: the feed's name as a link, what is the matter, and what can be done."""
+    name = _cut(entry.subject, MAX_TITLE)
+    head: list[Block] = [{"type": "text", "text": f"{_mark(entry)} "}]
+    if entry.url and _host(entry.url):
+        head.append({"type": "link", "url": entry.url, "text": name, "style": {"bold": True}})
+    else:
+        head.append({"type": "text", "text": name, "style": {"bold": True}})
+    head.append({"type": "text", "text": f"\n{_cut(_said(entry), MAX_TEXT)}"})
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": head}]}
+
+
+def _said(entry: NoticeEntry) -> str:
+    since = f"Since {_time(entry.since)}." if not entry.over else None
+    return " ".join(part for part in (entry.text, entry.remedy, since) if part)
+
+
+def _mark(entry: NoticeEntry) -> str:
+    return "✓" if entry.over else "⚠"
 
 
 def _heading(message: Message) -> str:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from monitor.records import (
     Article,
+    Changes,
     Delivery,
     DeliveryState,
     Feed,
@@ -19,6 +20,7 @@ from monitor.records import (
     History,
     Item,
     KeyedItem,
+    KnownTrouble,
     Match,
     NewDelivery,
     NoArticle,
@@ -38,6 +40,7 @@ __all__ = [
     "ReadStore",
     "ScoreStore",
     "Storage",
+    "TroubleStore",
     "open_storage",
 ]
 
@@ -60,11 +63,11 @@ class PollStore(Protocol):
         outcome: FetchOutcome,
         items: Sequence[KeyedItem],
         now: datetime,
-        plan: Callable[[Sequence[KeyedItem]], PollPlan],
-    ) -> int:
-        """Store a poll's new items, the feed's validators, health and plan; return how many were new.
+        plan: Callable[[Changes], PollPlan],
+    ) -> Changes:
+        """Store a poll's items, the feed's validators and the plan; return what the items changed.
 
-        ``plan`` is given the new items, and says what follows from them.
+        ``plan`` is given these changes, and says what follows from them.
         """
         ...
 
@@ -116,6 +119,27 @@ class AlertStore(Protocol):
         """Store a decision, and with it the deliveries that follow."""
 
 
+class TroubleStore(Protocol):
+    """What tell asks; and poll, of a blackout."""
+
+    def untold(self, limit: int) -> list[KnownTrouble]:
+        """Return troubles whose beginning or end nobody has been told, the oldest first."""
+
+    def record_told(
+        self, troubles: Sequence[KnownTrouble], deliveries: Sequence[NewDelivery], now: datetime
+    ) -> None:
+        """Mark what these troubles have come to as told, and store the deliveries that tell it."""
+
+    def blackout_since(self) -> datetime | None:
+        """Return since when the blackout lasts that has not ended, if there is one."""
+
+    def begin_blackout(self, cause: str, since: datetime) -> None:
+        """Record that all feeds are out of reach."""
+
+    def end_blackout(self, now: datetime) -> None:
+        """Record that they are within reach again, and make due whatever could not be polled since."""
+
+
 class DeliverStore(Protocol):
     """What deliver asks."""
 
@@ -128,10 +152,11 @@ class DeliverStore(Protocol):
     def interrupted(self) -> int:
         """Call in doubt what a process that died was sending; return how many."""
 
-    def readdress(self, channels: Mapping[str, str], default: str) -> int:
-        """Send on what waits for a channel that no topic names any more; return how many messages that are.
+    def readdress(self, channels: Mapping[str | None, str], default: str) -> int:
+        """Send on what waits for a channel that nobody names any more; return how many messages that are.
 
-        ``channels`` are the topics' by topic id. What is in doubt must be looked for where it was sent.
+        ``channels`` are the topics' by topic id, and under None that of notices. What is in doubt must be
+        looked for where it was sent.
         """
         ...
 
@@ -173,6 +198,7 @@ class Storage:
     reads: ReadStore
     scores: ScoreStore
     alerts: AlertStore
+    troubles: TroubleStore
     deliveries: DeliverStore
     ledger: Ledger
     close: Callable[[], None]
@@ -187,6 +213,7 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
     from monitor.storage.polls import SqlPollStore
     from monitor.storage.reads import SqlReadStore
     from monitor.storage.scores import SqlScoreStore
+    from monitor.storage.troubles import SqlTroubleStore
 
     engine, close = open_engine(url, read_only=read_only)
     return Storage(
@@ -194,6 +221,7 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
         reads=SqlReadStore(engine),
         scores=SqlScoreStore(engine),
         alerts=SqlAlertStore(engine),
+        troubles=SqlTroubleStore(engine),
         deliveries=SqlDeliverStore(engine),
         ledger=SqlLedger(engine),
         close=close,

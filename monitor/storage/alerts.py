@@ -1,13 +1,12 @@
 """Statements of the alert stage."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.records import Item, Match, Message, NewDelivery, Verdict
+from monitor.records import Item, Match, NewDelivery, Verdict
+from monitor.storage.messages import delivery_columns
 from monitor.storage.rows import ITEM_WITH_FEED, item_from, score_from
 from monitor.storage.tables import alerts, deliveries, feeds, items, scores
 
@@ -77,17 +76,8 @@ class SqlAlertStore:
             decided = sa.and_(scores.c.topic_id == topic_id, scores.c.item_id == item_id)
             db.execute(scores.update().where(decided).values(decided_at=now))
             for delivery in new:
-                db.execute(
-                    deliveries.insert().values(
-                        id=delivery.id,
-                        topic_id=topic_id,
-                        item_id=item_id,
-                        channel=delivery.channel,
-                        message=message_columns(delivery.message),
-                        state="pending",
-                        created_at=now,
-                    )
-                )
+                columns = delivery_columns(delivery, now) | {"topic_id": topic_id, "item_id": item_id}
+                db.execute(deliveries.insert().values(**columns))
 
 
 def _same(item: Item) -> sa.ColumnElement[bool]:
@@ -97,22 +87,3 @@ def _same(item: Item) -> sa.ColumnElement[bool]:
     # Within one feed items have told each other apart already, and some link them all to one page.
     by_url = sa.and_(items.c.canonical_url == item.canonical_url, items.c.feed_id != item.feed_id)
     return sa.or_(by_url, by_headline)
-
-
-def message_columns(message: Message) -> dict[str, Any]:
-    """A message as JSON; ``message_from`` reads it back."""
-    published = message.published.isoformat() if message.published else None
-    return asdict(message) | {"published": published, "first_seen": message.first_seen.isoformat()}
-
-
-def message_from(stored: dict[str, Any]) -> Message:
-    """A message from the JSON that ``message_columns`` made."""
-    published = stored["published"]
-    return Message(
-        **stored
-        | {
-            "published": datetime.fromisoformat(published) if published else None,
-            "first_seen": datetime.fromisoformat(stored["first_seen"]),
-            "also_in": tuple(stored["also_in"]),
-        }
-    )

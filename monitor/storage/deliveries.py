@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.records import Delivery, DeliveryState, Receipt
-from monitor.storage.alerts import message_from
+from monitor.storage.messages import message_from
 from monitor.storage.tables import OPEN_STATES, deliveries
 
 
@@ -38,8 +38,6 @@ class SqlDeliverStore:
             return None
         delivery = Delivery(
             id=row["id"],
-            topic_id=row["topic_id"],
-            item_id=row["item_id"],
             channel=row["channel"],
             message=message_from(row["message"]),
             attempt=row["attempt"],
@@ -57,10 +55,11 @@ class SqlDeliverStore:
             )
         return result.rowcount
 
-    def readdress(self, channels: Mapping[str, str], default: str) -> int:
-        """Send on what waits for a channel that no topic names any more; return how many messages that are.
+    def readdress(self, channels: Mapping[str | None, str], default: str) -> int:
+        """Send on what waits for a channel that nobody names any more; return how many messages that are.
 
-        ``channels`` are the topics' by topic id. What is in doubt must be looked for where it was sent.
+        ``channels`` are the topics' by topic id, and under None that of notices. What is in doubt must be
+        looked for where it was sent.
         """
         moved = 0
         stranded = sa.and_(
@@ -69,7 +68,7 @@ class SqlDeliverStore:
         with self._engine.begin() as db:
             for topic_id in db.scalars(sa.select(deliveries.c.topic_id).where(stranded).distinct()).all():
                 channel = channels.get(topic_id, default)
-                of_topic = sa.and_(stranded, deliveries.c.topic_id == topic_id)
+                of_topic = sa.and_(stranded, deliveries.c.topic_id.is_not_distinct_from(topic_id))
                 moved += db.execute(deliveries.update().where(of_topic).values(channel=channel)).rowcount
         return moved
 

@@ -6,8 +6,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from monitor.records import DeliveryStatus, Feed, History, Receipt, TopicHistory, Verdict
-from monitor.storage.rows import ITEM_WITH_FEED, Row, feed_from, item_from, score_from
-from monitor.storage.tables import OPEN_STATES, alerts, deliveries, feeds, items, scores
+from monitor.storage.rows import ITEM_WITH_FEED, Row, feed_from, item_from, open_troubles, score_from
+from monitor.storage.tables import OPEN_STATES, alerts, deliveries, feeds, items, scores, troubles
 
 
 class SqlLedger:
@@ -20,7 +20,8 @@ class SqlLedger:
         """Return the feeds in use, by name."""
         query = sa.select(feeds).where(feeds.c.active).order_by(feeds.c.name)
         with self._engine.connect() as db:
-            return [feed_from(row) for row in db.execute(query).mappings()]
+            kinds = open_troubles(db)
+            return [feed_from(row, kinds.get(row["id"], frozenset())) for row in db.execute(query).mappings()]
 
     def history(self, urls: frozenset[str]) -> list[History]:
         """Return what happened to every item with one of these addresses, as shown or canonical."""
@@ -47,6 +48,7 @@ class SqlLedger:
         queries = {
             "feeds": sa.select(count()).where(feeds.c.active),
             "failing_feeds": sa.select(count()).where(feeds.c.active, feeds.c.failures > 0),
+            "troubles": sa.select(count()).where(troubles.c.ended_at.is_(None)),
             "items": sa.select(count()).select_from(items),
             "unread": sa.select(count()).where(items.c.article_state == "waiting"),
             "unscored": sa.select(count()).where(items.c.scored_at.is_(None)),

@@ -7,18 +7,27 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.records import (
+    Changes,
     Feed,
     FeedSpec,
     Fetched,
     FetchFailed,
     FetchOutcome,
     KeyedItem,
-    NotModified,
     PollPlan,
     Rhythm,
 )
-from monitor.storage.rows import IN_LIST, feed_from, rhythm_columns, rhythm_from, spec_columns
+from monitor.storage.rows import (
+    IN_LIST,
+    feed_from,
+    health_columns,
+    open_troubles,
+    rhythm_columns,
+    rhythm_from,
+    spec_columns,
+)
 from monitor.storage.tables import feeds, items
+from monitor.storage.troubles import record_troubles
 
 
 class SqlPollStore:
@@ -31,6 +40,7 @@ class SqlPollStore:
         """Make the feeds table say what ``feeds.yaml`` says; new feeds are due at once."""
         with self._engine.begin() as db:
             known = {row.url: row for row in db.execute(sa.select(feeds))}
+            _adopt_addresses(db, known, {spec.url for spec in specs})
             for spec in specs:
                 columns = spec_columns(spec)
                 row = known.get(spec.url)
@@ -56,7 +66,10 @@ class SqlPollStore:
             .limit(limit)
         )
         with self._engine.begin() as db:
-            claimed = [feed_from(row) for row in db.execute(due).mappings()]
+            troubles = open_troubles(db)
+            claimed = [
+                feed_from(row, troubles.get(row["id"], frozenset())) for row in db.execute(due).mappings()
+            ]
             if claimed:
                 ids = [feed.id for feed in claimed]
                 db.execute(feeds.update().where(feeds.c.id.in_(ids)).values(claimed_until=until))
@@ -73,21 +86,22 @@ class SqlPollStore:
         outcome: FetchOutcome,
         items: Sequence[KeyedItem],
         now: datetime,
-        plan: Callable[[Sequence[KeyedItem]], PollPlan],
-    ) -> int:
-        """Store a poll's new items, the feed's validators, health and plan; return how many were new."""
+        plan: Callable[[Changes], PollPlan],
+    ) -> Changes:
+        """Store a poll's items, the feed's validators and the plan; return what the items changed."""
         with self._engine.begin() as db:
-            new = _insert_new(db, feed, items, now)
-            planned = plan(new)
+            changes = Changes(new=tuple(_insert_new(db, feed, items, now)))
+            planned = plan(changes)
             columns = {
                 "next_poll_at": planned.next_poll_at,
                 "rhythm": rhythm_columns(planned.rhythm),
                 "last_polled_at": now,
                 "claimed_until": None,
             }
-            columns |= _health(feed, outcome, now)
+            columns |= health_columns(planned.health) | _validators(feed, outcome, now)
             db.execute(feeds.update().where(feeds.c.id == feed.id).values(**columns))
-        return len(new)
+            record_troubles(db, feed.id, planned.begun, planned.ended, now)
+        return changes
 
     def rhythms(self) -> list[Rhythm]:
         """Return what has been learned of the feeds that follow their rhythm."""
@@ -97,20 +111,25 @@ class SqlPollStore:
         return [rhythm for rhythm in found if rhythm is not None]
 
 
-def _health(feed: Feed, outcome: FetchOutcome, now: datetime) -> dict[str, Any]:
-    match outcome:
-        case FetchFailed():
-            return {"failures": feed.failures + 1, "last_error": outcome.message}
-        case Fetched() | NotModified():
-            columns = {
-                "etag": outcome.etag,
-                "last_modified": outcome.last_modified,
-                "last_success_at": now,
-                "first_polled_at": feed.first_polled_at or now,
-                "failures": 0,
-                "last_error": None,
-            }
-            return columns | ({"body_hash": outcome.body_hash} if isinstance(outcome, Fetched) else {})
+def _adopt_addresses(db: sa.Connection, known: dict[str, Any], wanted: set[str]) -> None:
+    """Let a feed whose new address has been put into ``feeds.yaml`` keep its items, health and name."""
+    for url, row in list(known.items()):
+        if row.address in wanted and row.address not in known and url not in wanted:
+            adopted = {"url": row.address, "address": None, "moved_to": None, "moved_times": 0}
+            db.execute(feeds.update().where(feeds.c.id == row.id).values(**adopted))
+            known[row.address] = known.pop(url)
+
+
+def _validators(feed: Feed, outcome: FetchOutcome, now: datetime) -> dict[str, Any]:
+    if isinstance(outcome, FetchFailed):
+        return {}
+    columns = {
+        "etag": outcome.etag,
+        "last_modified": outcome.last_modified,
+        "last_success_at": now,
+        "first_polled_at": feed.first_polled_at or now,
+    }
+    return columns | ({"body_hash": outcome.body_hash} if isinstance(outcome, Fetched) else {})
 
 
 def _insert_new(db: sa.Connection, feed: Feed, shown: Sequence[KeyedItem], now: datetime) -> list[KeyedItem]:

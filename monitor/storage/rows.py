@@ -1,12 +1,14 @@
 """Rows to nouns."""
 
+from collections import defaultdict
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.records import Evidence, Feed, FeedSpec, Item, Rhythm, Score
-from monitor.storage.tables import feeds, items
+from monitor.records import Evidence, Feed, FeedHealth, FeedSpec, Item, Rhythm, Score, TroubleKind
+from monitor.storage.tables import feeds, items, troubles
 
 Row = sa.RowMapping
 
@@ -22,8 +24,11 @@ ITEM_WITH_FEED = sa.select(
 ).join_from(items, feeds)
 
 
-def feed_from(row: Row) -> Feed:
-    """A row of ``feeds`` as a noun."""
+_HEALTH = {field.name: field.name for field in fields(FeedHealth)} | {"weight": "failure_weight"}
+
+
+def feed_from(row: Row, kinds: frozenset[TroubleKind]) -> Feed:
+    """A row of ``feeds`` as a noun, with the ``kinds`` of its open troubles."""
     spec = FeedSpec(
         url=row["url"],
         name=row["name"],
@@ -43,10 +48,26 @@ def feed_from(row: Row) -> Feed:
         first_polled_at=row["first_polled_at"],
         last_polled_at=row["last_polled_at"],
         last_success_at=row["last_success_at"],
-        failures=row["failures"],
-        last_error=row["last_error"],
         rhythm=rhythm_from(row["rhythm"]),
+        health=FeedHealth(**{name: row[column] for name, column in _HEALTH.items()}),
+        troubles=kinds,
     )
+
+
+def health_columns(health: FeedHealth) -> dict[str, Any]:
+    """A feed's health as columns."""
+    return {column: getattr(health, name) for name, column in _HEALTH.items()}
+
+
+def open_troubles(db: sa.Connection) -> dict[int, frozenset[TroubleKind]]:
+    """Return the kinds of the troubles that have not ended, by feed; few feeds have any."""
+    query = sa.select(troubles.c.feed_id, troubles.c.kind).where(
+        troubles.c.ended_at.is_(None), troubles.c.feed_id.is_not(None)
+    )
+    found = defaultdict[int, set[TroubleKind]](set)
+    for feed_id, kind in db.execute(query):
+        found[feed_id].add(kind)
+    return {feed_id: frozenset(kinds) for feed_id, kinds in found.items()}
 
 
 def rhythm_from(stored: dict[str, Any] | None) -> Rhythm | None:

@@ -1,10 +1,11 @@
 """The schema. The tables are the queues: a stage finds its work by the rows that lack its mark.
 
 feeds ─< items ─< scores ─< alerts ─< deliveries          vectors (by model and text)
+feeds ─< troubles
 
 poll takes feeds that are due; read takes items whose article is waiting; score takes the other items without
-``scored_at``; alert takes matched scores without ``decided_at``; deliver takes deliveries that are neither
-sent nor failed.
+``scored_at``; alert takes matched scores without ``decided_at``; tell takes troubles whose beginning or end
+is untold; deliver takes deliveries that are neither sent nor failed.
 """
 
 from datetime import UTC, datetime
@@ -62,6 +63,17 @@ feeds = sa.Table(
     sa.Column("last_success_at", Utc),
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
     sa.Column("last_error", sa.Text),
+    sa.Column("failure_weight", sa.Float, nullable=False, server_default="0"),
+    sa.Column("failure", sa.Text),
+    # Where the feed is asked since it has moved; its url stays what feeds.yaml says.
+    sa.Column("address", sa.Text),
+    sa.Column("moved_to", sa.Text),
+    sa.Column("moved_times", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("whole_at", Utc),
+    sa.Column("mistrusted_at", Utc),
+    sa.Column("last_item_at", Utc),
+    sa.Column("expected_by", Utc),
+    sa.Column("steady", sa.Integer, nullable=False, server_default="0"),
     # True where feeds.yaml itself names the interval; the others follow what is learned of their rhythm.
     sa.Column("paced", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("rhythm", sa.JSON),
@@ -108,6 +120,30 @@ sa.Index(
     postgresql_where=items.c.article_state == "waiting",
 )
 
+troubles = sa.Table(
+    "troubles",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("feed_id", sa.ForeignKey("feeds.id")),  # None: all feeds at once
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("began_at", Utc, nullable=False),
+    sa.Column("told_at", Utc),
+    sa.Column("ended_at", Utc),
+    sa.Column("end_told_at", Utc),
+)
+sa.Index(
+    "ix_troubles_open",
+    troubles.c.feed_id,
+    sqlite_where=troubles.c.ended_at.is_(None),
+    postgresql_where=troubles.c.ended_at.is_(None),
+)
+UNTOLD = sa.or_(
+    troubles.c.told_at.is_(None),
+    sa.and_(troubles.c.ended_at.is_not(None), troubles.c.end_told_at.is_(None)),
+)
+sa.Index("ix_troubles_untold", troubles.c.id, sqlite_where=UNTOLD, postgresql_where=UNTOLD)
+
 vectors = sa.Table(
     "vectors",
     metadata,
@@ -151,8 +187,9 @@ deliveries = sa.Table(
     # The order of a channel's messages; the id is derived from what is told to whom.
     sa.Column("position", sa.Integer, primary_key=True),
     sa.Column("id", sa.Text, nullable=False, unique=True),
-    sa.Column("topic_id", sa.Text, nullable=False),
-    sa.Column("item_id", sa.ForeignKey("items.id"), nullable=False),
+    # Without both: told to those who run the service.
+    sa.Column("topic_id", sa.Text),
+    sa.Column("item_id", sa.ForeignKey("items.id")),
     sa.Column("channel", sa.Text, nullable=False),
     sa.Column("message", sa.JSON, nullable=False),
     sa.Column("state", sa.Text, nullable=False),

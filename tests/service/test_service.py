@@ -106,4 +106,4 @@ async def test_a_feed_that_breaks_recovers_by_itself(
     storage = open_storage(f"sqlite:///{tmp_path}/monitor.db", read_only=True)
     (feed,) = storage.ledger.feeds()
     storage.close()
-    assert (feed.failures, feed.last_error) == (0, None)
+    assert (feed.health.failures, feed.health.last_error) == (0, None)

@@ -6,7 +6,7 @@ import pytest
 from builders import HOUR, NOW, item, keyed, message, score, stored_items, stored_matches, topic
 
 from monitor.alert import Alert, AlertReport, message_for, new_delivery
-from monitor.records import KeyedItem, Match, Topic
+from monitor.records import KeyedItem, Match, Message, Topic
 from monitor.storage import Storage
 from monitor.threads import OwnThread
 
@@ -51,7 +51,9 @@ def outbox(storage: Storage, channel: str = "#news-alerts") -> list[str]:
     """The titles that wait for a channel, in order."""
     titles = []
     while waiting := storage.deliveries.next_delivery(channel):
-        titles.append(waiting[0].message.title)
+        message = waiting[0].message
+        assert isinstance(message, Message)
+        titles.append(message.title)
         storage.deliveries.record_state(waiting[0].id, "failed", "looked at")
     return titles
 
@@ -157,8 +159,10 @@ async def test_the_message_names_the_other_feeds(start: Start, storage: Storage)
     await start(topic()).work()
     waiting = storage.deliveries.next_delivery("#news-alerts")
     assert waiting is not None
-    assert waiting[0].message.source == "Wire"
-    assert waiting[0].message.also_in == ("Other", "Third")
+    message = waiting[0].message
+    assert isinstance(message, Message)
+    assert message.source == "Wire"
+    assert message.also_in == ("Other", "Third")
 
 
 def test_a_message_tells_what_is_known() -> None:

@@ -6,7 +6,7 @@ import pytest
 from builders import HOUR, NOW, fetched, parsed, spec
 
 from monitor.poll import CLAIM, Poll, PollReport, recognise
-from monitor.records import Feed, FetchFailed, FetchOutcome, NotModified
+from monitor.records import Feed, FetchFailed, FetchOutcome, NotModified, Trust
 from monitor.storage import Storage
 from monitor.threads import OwnThread
 
@@ -26,7 +26,7 @@ class Served:
         """Let a feed's answer wait for the event that is returned."""
         return self.gates.setdefault(name, asyncio.Event())
 
-    async def fetch(self, feed: Feed) -> FetchOutcome:
+    async def fetch(self, feed: Feed, trust: Trust = "full") -> FetchOutcome:
         self.asked.append(feed.spec.name)
         if gate := self.gates.get(feed.spec.name):
             await gate.wait()
@@ -67,6 +67,7 @@ def start(storage: Storage, database: OwnThread, clock: Clock, reports: list[Pol
             storage.polls.sync_feeds(specs[: n + 1], NOW - timedelta(minutes=len(specs) - n))
         return Poll(
             store=storage.polls,
+            troubles=storage.troubles,
             database=database,
             source=source,
             now=clock,
@@ -98,7 +99,7 @@ async def test_what_a_feed_shows_is_stored_and_reported(
         "down": (FAILED, 0),
     }
     feeds = {feed.spec.name: feed for feed in storage.ledger.feeds()}
-    assert [feeds[name].failures for name in ("wire", "quiet", "down")] == [0, 0, 1]
+    assert [feeds[name].health.failures for name in ("wire", "quiet", "down")] == [0, 0, 1]
     assert {feed.next_poll_at for feed in feeds.values()} == {NOW + timedelta(minutes=10)}
 
 

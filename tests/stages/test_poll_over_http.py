@@ -54,6 +54,7 @@ async def test_many_feeds_of_a_host_that_hangs_hold_up_no_other_host(
     async with open_source(limits) as source:
         poll = Poll(
             store=storage.polls,
+            troubles=storage.troubles,
             database=database,
             source=source,
             now=lambda: datetime.now(UTC),

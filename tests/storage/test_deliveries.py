@@ -110,7 +110,7 @@ def test_what_waits_for_a_channel_nobody_names_any_more_is_sent_on(storage: Stor
     )
     storage.deliveries.record_attempt(first(storage, "#mistyped"), NOW)
     storage.deliveries.interrupted()
-    topics = {"patrols": "#patrols", "others": "#other-desk"}
+    topics: dict[str | None, str] = {"patrols": "#patrols", "others": "#other-desk"}
     assert storage.deliveries.readdress(topics, "#default") == 1
     assert state(storage, "#mistyped") == ("d1", "in_doubt"), "it must be looked for where it was sent"
     assert state(storage, "#patrols") == ("d2", "pending")

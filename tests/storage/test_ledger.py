@@ -1,4 +1,4 @@
-from builders import ALERT, NOW, fetched, keyed, new_delivery, next_at, score, spec, stored_items
+from builders import ALERT, NOW, fetched, keyed, new_delivery, score, spec, stored_items
 
 from monitor.records import DeliveryStatus, FetchFailed, Receipt, Verdict
 from monitor.storage import Storage
@@ -85,9 +85,8 @@ def test_counts(storage: Storage) -> None:
     failed = FetchFailed(kind="timeout", message="no answer")
     storage.polls.sync_feeds([spec(), spec(url="https://other.example/", name="Other")], NOW)
     for feed in storage.ledger.feeds():
-        storage.polls.record_poll(
-            feed, failed if feed.spec.name == "Other" else fetched(), [], NOW, next_at(NOW)
-        )
+        outcome = failed if feed.spec.name == "Other" else fetched()
+        storage.polls.record_poll(feed, outcome, [], NOW, judged(feed, outcome, NOW))
     scored = items[:5]
     low = score(items[4].id, score=20.0, matched=False)
     storage.scores.record_scores(
@@ -102,6 +101,7 @@ def test_counts(storage: Storage) -> None:
         "unread": 0,
         "feeds": 2,
         "failing_feeds": 1,
+        "troubles": 0,
         "items": 6,
         "unscored": 1,
         "undecided": 1,

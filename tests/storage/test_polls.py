@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from builders import HOUR, NOW, fetched, keyed, next_at, spec
+from builders import HOUR, NOW, fetched, judged, keyed, next_at, spec
 
 from monitor.records import Feed, FetchFailed, NotModified
 from monitor.storage import Storage
@@ -33,7 +33,7 @@ class TestSyncFeeds:
         storage.polls.sync_feeds([asked], NOW)
         (feed,) = storage.polls.claim_due(NOW, NOW + CLAIM, 10)
         assert feed.spec == asked
-        assert (feed.next_poll_at, feed.first_polled_at, feed.failures) == (NOW, None, 0)
+        assert (feed.next_poll_at, feed.first_polled_at, feed.health.failures) == (NOW, None, 0)
 
     def test_a_removed_feed_is_not_polled(self, storage: Storage) -> None:
         storage.polls.sync_feeds([ONE, OTHER], NOW)
@@ -49,7 +49,9 @@ class TestSyncFeeds:
         storage.polls.sync_feeds([ONE], NOW + 5 * HOUR)
         (feed,) = storage.polls.claim_due(NOW + 5 * HOUR, NOW + 6 * HOUR, 10)
         assert feed.id == polled_feed.id
-        assert storage.polls.record_poll(feed, fetched(), [keyed(1), keyed(2)], NOW, next_at(NOW)) == 1
+        assert (
+            len(storage.polls.record_poll(feed, fetched(), [keyed(1), keyed(2)], NOW, next_at(NOW)).new) == 1
+        )
 
     def test_a_shorter_interval_brings_the_next_poll_forward(
         self, storage: Storage, polled_feed: Feed
@@ -107,9 +109,9 @@ class TestClaims:
 class TestRecordPoll:
     def test_an_item_is_new_once(self, storage: Storage, polled_feed: Feed) -> None:
         shown = [keyed(1), keyed(2)]
-        assert storage.polls.record_poll(polled_feed, fetched(), shown, NOW, next_at(NOW)) == 2
+        assert len(storage.polls.record_poll(polled_feed, fetched(), shown, NOW, next_at(NOW)).new) == 2
         edited = [keyed(1, title="Edited"), keyed(2), keyed(3)]
-        assert storage.polls.record_poll(polled_feed, fetched(), edited, NOW, next_at(NOW)) == 1
+        assert len(storage.polls.record_poll(polled_feed, fetched(), edited, NOW, next_at(NOW)).new) == 1
         stored = {item.key: item.title for item in storage.scores.unscored(9)}
         assert stored == {f"key-{n}": keyed(n).item.title for n in (1, 2, 3)}
 
@@ -117,21 +119,26 @@ class TestRecordPoll:
         self, storage: Storage, polled_feed: Feed
     ) -> None:
         shown = [keyed(1, title="First"), keyed(1, title="Second")]
-        assert storage.polls.record_poll(polled_feed, fetched(), shown, NOW, next_at(NOW)) == 1
+        assert len(storage.polls.record_poll(polled_feed, fetched(), shown, NOW, next_at(NOW)).new) == 1
         assert storage.scores.unscored(9)[0].title == "First"
 
     def test_two_feeds_may_show_the_same_key(self, storage: Storage) -> None:
         storage.polls.sync_feeds([ONE, OTHER], NOW)
         for feed in storage.polls.claim_due(NOW, NOW + CLAIM, 10):
-            assert storage.polls.record_poll(feed, fetched(), [keyed(1)], NOW, next_at(NOW)) == 1
+            assert len(storage.polls.record_poll(feed, fetched(), [keyed(1)], NOW, next_at(NOW)).new) == 1
 
     def test_documents_of_any_length_are_told_apart_to_the_last_item(
         self, storage: Storage, polled_feed: Feed
     ) -> None:
         shown = [keyed(n) for n in range(2_500)]
-        assert storage.polls.record_poll(polled_feed, fetched(), shown, NOW, next_at(NOW)) == 2_500
+        assert len(storage.polls.record_poll(polled_feed, fetched(), shown, NOW, next_at(NOW)).new) == 2_500
         assert (
-            storage.polls.record_poll(polled_feed, fetched(), [keyed(9_999), *shown], NOW, next_at(NOW)) == 1
+            len(
+                storage.polls.record_poll(
+                    polled_feed, fetched(), [keyed(9_999), *shown], NOW, next_at(NOW)
+                ).new
+            )
+            == 1
         )
         assert storage.ledger.counts()["items"] == 2_501
 
@@ -196,12 +203,22 @@ class TestRecordPoll:
     ) -> None:
         storage.polls.record_poll(polled_feed, fetched(etag="a"), [], NOW, next_at(NOW))
         for failures in (1, 2, 3):
-            storage.polls.record_poll(known(storage)[ONE.url], FAILED, [], NOW + HOUR, next_at(NOW))
             feed = known(storage)[ONE.url]
-            assert (feed.failures, feed.last_error, feed.etag) == (failures, FAILED.message, "a")
+            plan = judged(feed, FAILED, NOW)
+            storage.polls.record_poll(feed, FAILED, [], NOW + HOUR, plan)
+            feed = known(storage)[ONE.url]
+            assert (feed.health.failures, feed.health.last_error, feed.etag) == (
+                failures,
+                FAILED.message,
+                "a",
+            )
             assert (feed.last_success_at, feed.last_polled_at) == (NOW, NOW + HOUR)
-        storage.polls.record_poll(feed, NotModified(etag="a", last_modified=None), [], NOW, next_at(NOW))
-        assert (known(storage)[ONE.url].failures, known(storage)[ONE.url].last_error) == (0, None)
+        unchanged = NotModified(etag="a", last_modified=None)
+        storage.polls.record_poll(feed, unchanged, [], NOW, judged(feed, unchanged, NOW))
+        assert (known(storage)[ONE.url].health.failures, known(storage)[ONE.url].health.last_error) == (
+            0,
+            None,
+        )
 
     def test_a_naive_datetime_is_refused_and_nothing_of_the_poll_stays(
         self, storage: Storage, polled_feed: Feed
