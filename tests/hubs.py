@@ -102,7 +102,9 @@ async def running_hub() -> AsyncIterator[Hub]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     hub.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hub"
-    yield hub
-    hub.gate.set()
-    await hub.settled()
-    await runner.cleanup()
+    try:
+        yield hub
+    finally:
+        hub.gate.set()
+        await hub.settled()
+        await runner.cleanup()

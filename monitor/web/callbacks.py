@@ -38,7 +38,7 @@ def callback_routes(subscribe: Subscribe) -> list[web.RouteDef]:
                 answer = await subscribe.ping(token, signature, request.content.iter_chunked(_CHUNK))
         except TimeoutError:
             raise web.HTTPRequestTimeout from None
-        except web.RequestPayloadError:
+        except (web.RequestPayloadError, ConnectionError):
             raise web.HTTPBadRequest from None
         return web.Response(status=_STATUS[answer])
 

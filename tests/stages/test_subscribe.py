@@ -469,7 +469,7 @@ async def test_a_feed_that_comes_back_is_subscribed_to_again(desk: Desk) -> None
     desk.storage.polls.sync_feeds([desk.spec], desk.clock.now)
     await desk.round()
     assert desk.hub.modes == ["subscribe", "unsubscribe", "subscribe"]
-    assert desk.subscription.wanted
+    assert [known.wanted for known in desk.subscriptions] == [True]
     assert await desk.hub.publish(desk.topic) == [202]
 
 
@@ -573,6 +573,22 @@ async def test_a_body_that_cannot_be_unpacked_costs_itself_only(desk: Desk) -> N
     ):
         assert response.status == 400
     assert await desk.hub.publish(desk.topic) == [202]
+
+
+async def test_a_hub_that_goes_away_in_the_middle_costs_itself_only(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    await desk.begin()
+    parts = urlsplit(desk.hub.callback)
+    head = (
+        f"POST {parts.path} HTTP/1.1\r\nHost: a\r\nX-Hub-Signature: sha1=0\r\nContent-Length: 9\r\n\r\nhalf"
+    )
+    _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(head.encode())
+    await writer.drain()
+    writer.close()
+    assert await desk.hub.publish(desk.topic) == [202]
+    assert [record for record in caplog.records if record.name.startswith("aiohttp")] == []
 
 
 async def test_many_pings_become_one_poll_and_one_more_later(desk: Desk) -> None:
