@@ -479,6 +479,8 @@ async def test_a_ping_after_the_end_tells_the_hub_that_it_is_over(desk: Desk) ->
     desk.storage.polls.sync_feeds([], desk.clock.now)
     await desk.round()
     assert await desk.hub.publish(desk.topic) == [410]
+    meant = {"mode": "subscribe", "topic": desk.topic, "challenge": "c"}
+    assert (await desk.hub.ask(desk.hub.callback, **meant))[0] == 404
     assert await desk.round(LEASE) == 0
     assert desk.subscriptions == [], "when its lease is over, a hub need not be told"
     assert await desk.hub.publish(desk.topic) == [404]
