@@ -26,6 +26,7 @@ from monitor.storage.rows import (
     rhythm_from,
     spec_columns,
 )
+from monitor.storage.subscriptions import push_of, record_push
 from monitor.storage.tables import feeds, items
 from monitor.storage.troubles import record_troubles
 
@@ -90,7 +91,8 @@ class SqlPollStore:
     ) -> Changes:
         """Store a poll's items, the feed's validators and the plan; return what the items changed."""
         with self._engine.begin() as db:
-            changes = Changes(new=tuple(_insert_new(db, feed, items, now)))
+            new = _insert_new(db, feed, items, now)
+            changes = Changes(new=tuple(new), push=push_of(db, feed.id))
             planned = plan(changes)
             columns = {
                 "next_poll_at": planned.next_poll_at,
@@ -101,6 +103,8 @@ class SqlPollStore:
             columns |= health_columns(planned.health) | _validators(feed, outcome, now)
             db.execute(feeds.update().where(feeds.c.id == feed.id).values(**columns))
             record_troubles(db, feed.id, planned.begun, planned.ended, now)
+            if planned.push is not None:
+                record_push(db, feed.id, planned.push)
         return changes
 
     def rhythms(self) -> list[Rhythm]:
@@ -129,7 +133,9 @@ def _validators(feed: Feed, outcome: FetchOutcome, now: datetime) -> dict[str, A
         "last_success_at": now,
         "first_polled_at": feed.first_polled_at or now,
     }
-    return columns | ({"body_hash": outcome.body_hash} if isinstance(outcome, Fetched) else {})
+    if isinstance(outcome, Fetched):
+        columns |= {"body_hash": outcome.body_hash, "hub": outcome.hub, "hub_topic": outcome.self_url}
+    return columns
 
 
 def _insert_new(db: sa.Connection, feed: Feed, shown: Sequence[KeyedItem], now: datetime) -> list[KeyedItem]:
