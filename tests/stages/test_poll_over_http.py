@@ -34,7 +34,7 @@ async def port() -> AsyncIterator[int]:
     application.router.add_get("/{tail:.*}", answer)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "0.0.0.0", 0).start()  # noqa: S104 - all of 127.0.0.0/8, a host each
+    await web.TCPSite(runner, "0.0.0.0", 0).start()
     yield runner.addresses[0][1]
     over.set()
     await runner.cleanup()
