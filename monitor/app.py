@@ -378,7 +378,7 @@ async def _finished(finish: Callable[[], Awaitable[object]]) -> None:
 def _ring(wakes: Wakes, report: Report) -> None:
     """Wake the stage for which the report means work."""
     match report:
-        case PollReport(new=new) if new:
+        case PollReport(new=new, edited=edited) if new or edited:
             wakes.read.set()
             wakes.score.set()
         case ReadReport():

@@ -155,7 +155,7 @@ class KnownTrouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What a document changed: the items never ``shown`` before, and how many were edited or re-keyed."""
+    """What a document changed: the items never shown before, and how many were edited or re-keyed."""
 
     new: "tuple[KeyedItem, ...]" = ()
     edited: int = 0
@@ -300,6 +300,7 @@ class Item:
     """A stored item. ``key`` identifies it within its feed; ``backlog`` marks the feed's first poll.
 
     ``full_text`` is what was read of its page; ``full_text_missing`` says why nothing was, if it was wanted.
+    ``edited_at`` is when its publisher's last edit was seen, if there was one.
     """
 
     id: int
@@ -321,6 +322,7 @@ class Item:
     alert_backlog: timedelta
     full_text: str | None = None
     full_text_missing: str | None = None
+    edited_at: datetime | None = None
 
 
 # --- score -----------------------------------------------------------------------------------------

@@ -97,8 +97,11 @@ class ScoreStore(Protocol):
     def record_vectors(self, model: str, vectors: Mapping[str, Vectors]) -> None:
         """Store vectors by the hash of their text; known ones are left alone."""
 
-    def record_scores(self, item_ids: Sequence[int], scores: Sequence[Score], now: datetime) -> None:
-        """Mark items as scored, and store the scores worth keeping."""
+    def record_scores(self, scored: Sequence[Item], scores: Sequence[Score], now: datetime) -> None:
+        """Mark items as scored, and store the scores worth keeping; decisions made before stay.
+
+        An item that has been edited since it was taken waits on, and its scores are dropped.
+        """
 
 
 class AlertStore(Protocol):
@@ -115,8 +118,9 @@ class AlertStore(Protocol):
 
     def record_decision(
         self, match: Match, verdict: Verdict, deliveries: Sequence[NewDelivery], now: datetime
-    ) -> None:
-        """Store a decision, and with it the deliveries that follow."""
+    ) -> bool:
+        """Store a decision, and with it the deliveries that follow; False if the match waits no more."""
+        ...
 
 
 class TroubleStore(Protocol):

@@ -131,6 +131,8 @@ def test_partial_indexes_are_as_the_tables_say(database_file: Path, tmp_path: Pa
     created = sa.create_engine(f"sqlite:///{tmp_path / 'created.db'}", module=pysqlite3)
     metadata.create_all(created)
     assert indexes(migrated).keys() == {
+        "ix_items_left",
+        "ix_items_listed",
         "ix_items_unread",
         "ix_items_unscored",
         "ix_scores_undecided",
