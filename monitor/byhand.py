@@ -3,7 +3,6 @@
 Nothing here is stored but entries of ``feeds.yaml``; the service takes them up at its next start.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -25,13 +24,12 @@ from monitor.feeds import (
     open_pages,
 )
 from monitor.fields import duration, interval, split_url, web_url, written_duration
-from monitor.records import Fetched, FetchFailed, NotModified
+from monitor.records import Fetched, FetchFailed, NotModified, PollHints
 from monitor.settings import Settings
 from monitor.text import clean
 from monitor.yamlfile import mask_secrets
 
 _NAME_LIMIT = 100
-_MAX_AGE = re.compile(r"\bmax-age\s*=\s*\"?([0-9]{1,9})")
 
 
 def address(written: str) -> str:
@@ -86,8 +84,8 @@ def new_feeds(
 class Report:
     """What a look at one address showed; ``trouble`` says why it is no usable feed, None if it is one.
 
-    ``conditional`` is ``honoured``, ``ignored`` or ``not offered``; ``asks_for`` the seconds that the server
-    wants between two requests; ``size`` counts decompressed bytes.
+    ``conditional`` is ``honoured``, ``ignored`` or ``not offered``; ``hints`` are how long the feed or its
+    server wants to be left alone between polls; ``size`` counts decompressed bytes.
     """
 
     url: str
@@ -99,7 +97,7 @@ class Report:
     charset: str | None = None
     size: int | None = None
     conditional: str | None = None
-    asks_for: int | None = None
+    hints: PollHints | None = None
     checkup: Checkup | None = None
     remarks: tuple[str, ...] = ()
 
@@ -121,7 +119,6 @@ async def look(url: str, settings: Settings, now: datetime) -> Report:
     checkup = examine(fetched.items, now)
     said = tuple(remarks(checkup, now))
     charset = page.declared_charset
-    asks_for = _MAX_AGE.search(page.headers.get("cache-control", ""))
     return Report(
         url=url,
         trouble=None if checkup.usable else said[0],
@@ -132,7 +129,7 @@ async def look(url: str, settings: Settings, now: datetime) -> Report:
         charset=f"{charset[0]} ({charset[1]})" if charset else None,
         size=len(page.content),
         conditional=conditional,
-        asks_for=int(asks_for[1]) if asks_for else None,
+        hints=fetched.hints,
         checkup=checkup,
         remarks=(*_remarks(url, page, conditional), *said),
     )
@@ -165,8 +162,9 @@ def report_lines(report: Report) -> Iterator[str]:
         yield f"  format       {report.format}, {report.charset or 'no charset named'}, {report.size:,} bytes"
         yield from _checkup_lines(report.checkup)
         yield f"  conditional  {report.conditional}"
-        if report.asks_for:
-            yield f"  asks for     {written_age(timedelta(seconds=report.asks_for))} between polls"
+        if report.hints:
+            asked = written_age(report.hints.min_interval)
+            yield f"  asks for     {asked} between polls ({report.hints.source})"
     yield from (f"  note         {remark}" for remark in report.remarks)
     yield f"unusable: {report.trouble}" if report.trouble else "usable"
 
@@ -187,6 +185,9 @@ def as_json(report: Report) -> dict[str, Any]:
     for key in ("newest", "oldest"):
         if report.checkup and (moment := getattr(report.checkup, key)):
             plain["checkup"][key] = moment.isoformat()
+    if report.hints:
+        seconds = report.hints.min_interval.total_seconds()
+        plain["hints"] = {"min_interval_seconds": seconds, "source": report.hints.source}
     return {**plain, "usable": report.trouble is None}
 
 

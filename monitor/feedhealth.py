@@ -67,25 +67,20 @@ FORGIVEN_AFTER = timedelta(days=30)
 REMEDIES: Mapping[TroubleKind, str] = {
     "address": "If the feed is meant to live in a private network, add that network to fetch.allow_private.",
     "blackout": "Look at this machine's network, DNS, clock, proxy. All feeds are polled once one answers.",
-    "challenge": "The site turns programs away. Ask its owner to let this feed through, or find another.",
     "churn": "Nothing to do: known items are recognised by address and headline, and told no second time.",
     "connect": "If the site opens in a browser here, look at this machine's DNS and firewall; else wait.",
     "empty": "Nothing to do at first: servers with trouble of their own often answer like this.",
-    "gone": "The publisher has taken the feed away. Find its successor, or remove it from feeds.yaml.",
     "hang": "The document takes longer to read than any feed should. Tell the publisher, or remove it.",
-    "html": "Open the address: the page may name the feed's new place. `monitor feeds add SITE` finds feeds.",
-    "http": "Open the address: the site may have moved its feed, or refuse automated readers.",
-    "login": "The feed is not public any more. Find a public one, or remove it from feeds.yaml.",
     "moved": "Put the new address into feeds.yaml. Until then the feed is asked there anyway.",
-    "parse": "The document is broken, or no feed. Tell the publisher; `monitor feeds check URL` shows more.",
+    "parse": "Tell the publisher that the document is broken; `monitor feeds check URL` shows more.",
     "redirect": "Put the address into feeds.yaml that the site's own page names.",
     "silent": "Look at the site: the feed may have been left behind for another one.",
-    "size": "The document is larger than any feed should be. Look for the feed of one section.",
+    "size": "No feed should be so large. Look for the feed of one section.",
     "timeout": "Nothing to do if it passes; a server that stays slow may be refusing us quietly.",
     "tls": "The site must mend its certificate; nothing it says can be trusted until then.",
     "undated": "Nothing to do: how old its items are is judged by when they were first seen.",
 }
-"""What a person can do, by kind of trouble."""
+"""What a person can do, by kind of trouble; where a server turned us away, the cause says that already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

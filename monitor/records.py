@@ -202,9 +202,8 @@ class Fetched:
 
     ``format`` is the parser's word for it (``rss20``, ``atom10``, …), ``title`` the feed's own name, empty if
     it tells none; ``body_hash`` is the SHA-256 of the decompressed body, hexadecimal. ``moved_to`` is where
-    the feed lives now, if every redirect on the way was a permanent one; ``hub`` and ``self_url`` are the
-    WebSub hub and the address it knows the feed by. ``denied`` means that a moment before, asked whether
-    anything had changed, the server had said no.
+    permanent redirects have led; ``hub`` and ``self_url`` are the WebSub hub and the address it knows the
+    feed by. ``denied`` means that a moment before, asked whether anything had changed, the server said no.
     """
 
     items: tuple[ParsedItem, ...]

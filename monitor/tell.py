@@ -86,7 +86,7 @@ def _entry(known: KnownTrouble) -> NoticeEntry:
         url=known.feed_url,
         over=over,
         text=_ending(known) if over else known.trouble.cause,
-        remedy=None if over else REMEDIES[known.trouble.kind],
+        remedy=None if over else REMEDIES.get(known.trouble.kind),
         since=known.began_at,
     )
 

@@ -161,7 +161,10 @@ def test_feeds_show_their_health_the_troubled_ones_first(
     rows = {row["name"]: row for row in explain.feed_rows(config)}
     assert rows["Wire"]["health"] == "ok"
     assert rows["Wire"]["last_success_at"] == NOW.isoformat()
-    assert (rows["Other"]["health"], rows["Other"]["last_error"]) == ("failing (1x)", failed.message)
+    assert (rows["Other"]["health"], rows["Other"]["last_error"]) == (
+        "failing (1x timeout)",
+        failed.message,
+    )
     assert json.loads(json.dumps(list(rows.values())))
 
     monkeypatch.setattr(sys, "stdout", output := io.StringIO())

@@ -1,9 +1,10 @@
 """What one address answered with, and the narrow door through which single addresses are asked by hand."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from monitor.records import Fetched, FetchFailed, NotModified
 
@@ -57,12 +58,17 @@ class Page:
         return None
 
     def lasting_url(self, asked: str) -> str:
-        """Return the address to keep: where permanent redirects led from ``asked``, up to a passing one."""
-        for redirect in self.redirects:
-            if not redirect.permanent:
-                break
-            asked = redirect.url
-        return asked
+        """Return the address to keep after having asked at ``asked``."""
+        return lasting_url(asked, self.redirects)
+
+
+def lasting_url(asked: str, redirects: Iterable[Redirect]) -> str:
+    """Return where permanent redirects led from ``asked``, up to a passing one, or one that holds a login."""
+    for redirect in redirects:
+        if not redirect.permanent or "@" in urlsplit(redirect.url).netloc:
+            break
+        asked = redirect.url
+    return asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

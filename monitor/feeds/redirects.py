@@ -3,10 +3,9 @@
 import re
 from urllib.parse import urljoin, urlsplit
 
-from monitor.feeds.page import Redirect
+from monitor.feeds.page import Redirect, lasting_url
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_PERMANENT = frozenset({301, 308})
 _LOGIN_HOST = re.compile(r"(?:login|signin|sso|auth|accounts?|consent|id)\.")
 _LOGIN_PATH = re.compile(
     r"/(?:[a-z]{2}/)?(?:[\w.-]*[_.-])?(?:log-?in|sign-?in|logon|sso|auth|oauth2?|authenticate|consent|"
@@ -30,7 +29,6 @@ class Route:
         self.url = url
         self._most = most
         self._seen = [url]
-        self._permanent = True
         self.hops: list[Redirect] = []
 
     def follow(self, location: str, status: int) -> str | None:
@@ -38,7 +36,6 @@ class Route:
         before, self.url = self.url, urljoin(self.url, location)
         self.hops.append(Redirect(status=status, url=self.url))
         scheme = urlsplit(self.url).scheme
-        self._permanent = self._permanent and status in _PERMANENT
         if scheme not in ("http", "https"):
             return "The server redirects to something that is not a web address."
         if urlsplit(before).scheme == "https" and scheme == "http":
@@ -53,9 +50,9 @@ class Route:
 
     @property
     def moved_to(self) -> str | None:
-        """Where the feed lives now, if the server has said so for good at every hop."""
-        moved = len(self._seen) > 1 and self._permanent and "@" not in urlsplit(self.url).netloc
-        return self.url if moved else None
+        """Where the feed lives now, if the server has said so for good."""
+        lasting = lasting_url(self._seen[0], self.hops)
+        return lasting if lasting != self._seen[0] else None
 
     @property
     def login_host(self) -> str | None:

@@ -48,7 +48,7 @@ def slack_lines(message: Message | Notice) -> str:
 def plain_lines(message: Message | Notice) -> list[str]:
     """Return the message as lines of plain text, for a terminal or a channel without any layout."""
     if isinstance(message, Notice):
-        told = [f"{_mark(entry)} {entry.subject}: {_said(entry)}" for entry in message.entries]
+        told = [f"{_mark(entry)} {entry.subject}: {' '.join(_said(entry))}" for entry in message.entries]
         return [_summed_up(message), *told]
     link = [message.url] if message.url else []
     summary = [_cut(message.summary, MAX_TEXT)] if message.summary else []
@@ -81,13 +81,13 @@ def _entry_block(entry: NoticeEntry) -> Block:
         head.append({"type": "link", "url": entry.url, "text": name, "style": {"bold": True}})
     else:
         head.append({"type": "text", "text": name, "style": {"bold": True}})
-    head.append({"type": "text", "text": f"\n{_cut(_said(entry), MAX_TEXT)}"})
+    head.append({"type": "text", "text": _cut("\n".join(("", *_said(entry))), MAX_TEXT)})
     return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": head}]}
 
 
-def _said(entry: NoticeEntry) -> str:
+def _said(entry: NoticeEntry) -> list[str]:
     since = f"Since {_time(entry.since)}." if not entry.over else None
-    return " ".join(part for part in (entry.text, entry.remedy, since) if part)
+    return [part for part in (entry.text, entry.remedy, since) if part]
 
 
 def _mark(entry: NoticeEntry) -> str:

@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import ssl
-import subprocess
 import sys
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -22,6 +21,7 @@ from socket import AF_INET
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
+from authority import make_authority
 from builders import feed
 
 from monitor.feeds import FetchLimits, Source
@@ -179,6 +179,7 @@ async def test_headers_without_end_end_at_a_count_and_a_length(beginning: bytes,
 CLIENT = """
 import asyncio, json, resource, sys
 sys.path.insert(0, "tests")
+from authority import make_authority
 from builders import feed
 from monitor.feeds import open_source
 sys.path.insert(0, "tests/feeds")
@@ -394,44 +395,10 @@ async def test_a_name_that_turns_private_at_the_second_look_up() -> None:
 # --- certificates ----------------------------------------------------------------------------------
 
 
-def openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an authority of our own and a certificate that was valid for a day in 2020."""
     folder = tmp_path_factory.mktemp("authority")
-    (folder / "openssl.cnf").write_text(
-        "[ca]\ndefault_ca = ours\n"
-        "[ours]\nnew_certs_dir = .\ndatabase = index.txt\nserial = serial\nprivate_key = ca.key\n"
-        "certificate = ca.pem\ndefault_md = sha256\npolicy = any\nunique_subject = no\n"
-        "[any]\ncommonName = supplied\n"
-        "[req]\ndistinguished_name = name\n[name]\n"
-        "[authority]\nbasicConstraints = critical, CA:true\nkeyUsage = critical, keyCertSign\n"
-        "subjectKeyIdentifier = hash\n"
-        f"[here]\nsubjectAltName = IP:{HOSTILE_HOST}\nauthorityKeyIdentifier = keyid\n"
-        "[elsewhere]\nsubjectAltName = DNS:elsewhere.example\nauthorityKeyIdentifier = keyid\n"
-    )
-    (folder / "index.txt").touch()
-    (folder / "serial").write_text("01\n")
-    new = ("req", "-config", "openssl.cnf", "-newkey", "rsa:2048", "-nodes")
-    openssl(
-        folder,
-        *(*new, "-x509", "-subj", "/CN=Our authority", "-extensions", "authority"),
-        *("-keyout", "ca.key", "-out", "ca.pem", "-days", "2"),
-    )
-    openssl(folder, *new, "-subj", "/CN=server", "-keyout", "server.key", "-out", "server.csr")
-    sign = ("ca", "-batch", "-config", "openssl.cnf", "-in", "server.csr", "-notext")
-    long_ago = ("-startdate", "20200101000000Z", "-enddate", "20200102000000Z")
-    openssl(folder, *sign, "-extensions", "here", *long_ago, "-out", "expired.pem")
-    openssl(folder, *sign, "-extensions", "here", "-days", "1", "-out", "good.pem")
-    openssl(folder, *sign, "-extensions", "elsewhere", "-days", "1", "-out", "elsewhere.pem")
-    openssl(
-        folder,
-        *("req", "-config", "openssl.cnf", "-x509", "-key", "server.key", "-subj", "/CN=server"),
-        *("-extensions", "here", "-days", "1", "-out", "alone.pem"),
-    )
+    make_authority(folder, HOSTILE_HOST)
     return folder
 
 

@@ -9,7 +9,7 @@ from monitor.demo.slack_limits import check_content
 from monitor.demo.slack_render import rendered
 from monitor.demo.slack_state import BOT, Content, StoredMessage
 from monitor.notify.blocks import MAX_TITLE, escaped, plain_lines, slack_blocks, slack_text
-from monitor.records import Message
+from monitor.records import Message, Notice, NoticeEntry
 
 ANYTHING = st.text(st.characters()) | st.text("<>&|!@#:*_~`-./\n\u202e here channel").map(
     lambda text: text * 3
@@ -34,7 +34,22 @@ MESSAGES = st.builds(
 )
 
 
-def as_stored(told: Message) -> StoredMessage:
+NOTICES = st.lists(
+    st.builds(
+        NoticeEntry,
+        subject=HOSTILE.map(lambda text: text or "Feed"),
+        url=st.none() | HOSTILE.map("https://wire.example/{}".format),
+        over=st.booleans(),
+        text=HOSTILE.map(lambda text: text or "It fails."),
+        remedy=st.none() | HOSTILE,
+        since=st.just(NOW),
+    ),
+    min_size=1,
+    max_size=10,
+).map(lambda entries: Notice(entries=tuple(entries)))
+
+
+def as_stored(told: Message | Notice) -> StoredMessage:
     blocks: tuple[dict[str, Any], ...] = tuple(slack_blocks(told))
     content = Content(text=slack_text(told), blocks=blocks, mrkdwn=False, parse="none", unfurl_links=False)
     return StoredMessage(ts="1.0", content=content, author=BOT)
@@ -50,6 +65,30 @@ def test_whatever_a_feed_writes_slack_takes_it_and_sees_no_control_sequence(told
     assert shown.mentions == ()
     assert [link.url for link in shown.links] in ([], [told.url])
     assert shown.emoji == ()
+
+
+@given(NOTICES)
+def test_whatever_a_server_says_a_notice_is_taken_and_holds_no_control_sequence(told: Notice) -> None:
+    stored = as_stored(told)
+    check_content(stored.content)
+    assert "<" not in stored.text
+    shown = rendered(stored)
+    assert shown.mentions == ()
+    assert {link.url for link in shown.links} <= {entry.url for entry in told.entries}
+
+
+def test_a_notice_says_what_has_begun_and_what_is_over() -> None:
+    begun = NoticeEntry(
+        subject="Wire", url="https://wire.example/", over=False, text="Gone.", remedy="Remove it.", since=NOW
+    )
+    over = NoticeEntry(subject="Daily", url=None, over=True, text="Read again.", remedy=None, since=NOW)
+    assert plain_lines(Notice(entries=(begun, over))) == [
+        "Trouble: Wire · Over: Daily",
+        "⚠ Wire: Gone. Remove it. Since 20 Nov 2026 12:00 UTC.",
+        "✓ Daily: Read again.",
+    ]
+    many = Notice(entries=(begun,) * 5)
+    assert slack_text(many) == "Trouble: Wire, Wire, Wire and 2 more"
 
 
 @given(HOSTILE)

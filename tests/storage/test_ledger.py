@@ -1,4 +1,4 @@
-from builders import ALERT, NOW, fetched, keyed, new_delivery, score, spec, stored_items
+from builders import ALERT, NOW, fetched, judged, keyed, new_delivery, score, spec, stored_items
 
 from monitor.records import DeliveryStatus, FetchFailed, Receipt, Verdict
 from monitor.storage import Storage
