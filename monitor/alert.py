@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.policy import decide
+from monitor.policy import decide, told_since
 from monitor.records import Item, Match, Message, NewDelivery, Topic, Verdict
 from monitor.storage import AlertStore
 from monitor.stories import first_told
@@ -63,8 +63,7 @@ class Alert:
     def _decide(self, match: Match) -> AlertReport | None:
         now = self._now()
         topic = self._topics.get(match.score.topic_id)
-        # Twice the age limit covers every item that could still alert and its late copies.
-        told = first_told(self._store.told_before(match, now - 2 * self._max_age))
+        told = first_told(self._store.told_before(match, told_since(self._max_age, now)))
         verdict = decide(match.item, topic, told, self._max_age, now)
         deliveries = []
         if topic is not None and verdict.decision == "alert":

@@ -482,6 +482,20 @@ class InDoubt:
 PostOutcome = Posted | NotPosted | InDoubt
 
 
+# --- retention ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """How many old items there are to remove, and how much belongs to them."""
+
+    items: int
+    versions: int
+    scores: int
+    alerts: int
+    deliveries: int
+
+
 # --- what people ask afterwards ----------------------------------------------------------------------
 
 

@@ -92,9 +92,10 @@ Port = Annotated[int, PlainValidator(_port)]
 
 
 class StorageSettings(Section):
-    """Where everything is remembered."""
+    """Where everything is remembered, and for how long: for ever if ``keep`` is None."""
 
     url: StorageUrl = "sqlite:///data/monitor.db"
+    keep: Interval | None = None
 
 
 class EncoderSettings(Section):

@@ -26,6 +26,7 @@ from monitor.records import (
     NoArticle,
     PollPlan,
     Receipt,
+    Removal,
     Rhythm,
     Score,
     Verdict,
@@ -38,6 +39,7 @@ __all__ = [
     "Ledger",
     "PollStore",
     "ReadStore",
+    "RetentionStore",
     "ScoreStore",
     "Storage",
     "TroubleStore",
@@ -177,6 +179,21 @@ class DeliverStore(Protocol):
         """Store where the message landed; the delivery is settled."""
 
 
+class RetentionStore(Protocol):
+    """What prune asks."""
+
+    def removable(self, before: datetime) -> Removal:
+        """Count what is removed in the end of what was first seen ``before``.
+
+        Items stay that their feeds still show, and those that wait for a score, a decision or a delivery.
+        """
+        ...
+
+    def remove(self, before: datetime, limit: int) -> int:
+        """Remove up to ``limit`` of them, oldest first, with all that belongs to them; return how many."""
+        ...
+
+
 class Ledger(Protocol):
     """What people ask: reading only."""
 
@@ -204,6 +221,7 @@ class Storage:
     alerts: AlertStore
     troubles: TroubleStore
     deliveries: DeliverStore
+    retention: RetentionStore
     ledger: Ledger
     close: Callable[[], None]
 
@@ -216,6 +234,7 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
     from monitor.storage.ledger import SqlLedger
     from monitor.storage.polls import SqlPollStore
     from monitor.storage.reads import SqlReadStore
+    from monitor.storage.retention import SqlRetentionStore
     from monitor.storage.scores import SqlScoreStore
     from monitor.storage.troubles import SqlTroubleStore
 
@@ -227,6 +246,7 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
         alerts=SqlAlertStore(engine),
         troubles=SqlTroubleStore(engine),
         deliveries=SqlDeliverStore(engine),
+        retention=SqlRetentionStore(engine),
         ledger=SqlLedger(engine),
         close=close,
     )

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from monitor.errors import NoDatabaseError, StorageError
+from monitor.errors import DatabaseInUseError, NoDatabaseError, StorageError
 
 # SQLite 3.7.0–3.51.2 can lose commits when two connections write in WAL mode; see "WAL-reset bug" in
 # SQLite's documentation. 3.44.6 and 3.50.7 carry the correction too.
@@ -123,7 +123,9 @@ def _lock(path: Path) -> IO[str]:
         lock.seek(0)
         holder = lock.read().strip() or "unknown"
         lock.close()
-        raise StorageError(f"{path}: another monitor (process {holder}) is using this database") from error
+        raise DatabaseInUseError(
+            f"{path}: another monitor (process {holder}) is using this database"
+        ) from error
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()

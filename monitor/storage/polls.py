@@ -26,7 +26,7 @@ from monitor.storage.rows import (
     rhythm_from,
     spec_columns,
 )
-from monitor.storage.tables import feeds
+from monitor.storage.tables import LISTED, feeds, items
 from monitor.storage.troubles import record_troubles
 
 
@@ -55,6 +55,7 @@ class SqlPollStore:
             gone = known.keys() - {spec.url for spec in specs}
             ids = [known[url].id for url in gone]
             db.execute(feeds.update().where(feeds.c.id.in_(ids)).values(active=False))
+            db.execute(items.update().where(items.c.feed_id.in_(ids), LISTED).values(listed=False))
 
     def claim_due(self, now: datetime, until: datetime, limit: int) -> list[Feed]:
         """Take up to ``limit`` due feeds, longest waiting first; nobody else gets them before ``until``."""
