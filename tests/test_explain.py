@@ -63,6 +63,14 @@ def decided(config: Configuration, database_file: Path) -> Configuration:
     return config
 
 
+def test_an_edit_is_told_with_its_time(config: Configuration, database_file: Path) -> None:
+    with opened(database_file) as storage:
+        stored_items(storage, keyed(1))
+        stored_items(storage, keyed(1, title="Edited"))
+    (history,) = explain.histories(config, ADDRESS)
+    assert "  edited by its publisher, last seen 2026-11-20 12:00:00 UTC" in explain.lines(config, [history])
+
+
 @pytest.mark.parametrize(
     ("article", "line"),
     [
