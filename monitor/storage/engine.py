@@ -98,9 +98,19 @@ def _expect_current(engine: sa.Engine, path: Path) -> None:
 def migrate(engine: sa.Engine) -> None:
     """Bring the schema up to date, in one transaction."""
     config = _alembic()
+    # A table that is made anew is dropped for a moment, with rows that refer to it.
+    _set_foreign_keys(engine, "OFF")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, "head")
+    _set_foreign_keys(engine, "ON")
+
+
+def _set_foreign_keys(engine: sa.Engine, state: str) -> None:
+    # Between transactions, or SQLite takes no notice.
+    connection = engine.raw_connection()
+    connection.cursor().execute(f"PRAGMA foreign_keys = {state}")
+    connection.close()
 
 
 def _alembic() -> alembic.config.Config:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import alembic.command
 import pysqlite3
 import pytest
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from builders import NOW, keyed, opened, spec, stored_items
 
 from monitor.errors import StorageError
 from monitor.storage import open_storage
-from monitor.storage.engine import open_engine, sqlite_is_sound
+from monitor.storage.engine import _alembic, _sqlite_engine, open_engine, sqlite_is_sound
 from monitor.storage.tables import metadata
 
 Start = Callable[[str], subprocess.Popen[str]]
@@ -114,6 +115,32 @@ def test_migrations_lead_to_the_tables_that_the_code_expects(database_file: Path
         for table in metadata.sorted_tables:
             migrated = {index["name"] for index in found.get_indexes(table.name)}
             assert migrated == {index.name for index in table.indexes}
+    close()
+
+
+def test_a_database_of_the_first_schema_keeps_its_rows(database_file: Path) -> None:
+    engine = _sqlite_engine(database_file)
+    config = _alembic()
+    with engine.begin() as db:
+        config.attributes["connection"] = db
+        alembic.command.upgrade(config, "0001")
+        db.exec_driver_sql(
+            "INSERT INTO feeds (id, url, name, tags, every_seconds, alert_backlog_seconds, full_text, active,"
+            " next_poll_at) VALUES (1, 'https://wire.example/rss', 'Wire', '[]', 1, 0, 0, 1, '2026-11-20')"
+        )
+        db.exec_driver_sql(
+            "INSERT INTO items (id, feed_id, key, title, summary, first_seen, backlog)"
+            " VALUES (1, 1, 'key-1', 'T', 'S', '2026-11-20 12:00:00', 0)"
+        )
+    engine.dispose()
+    with opened(database_file) as storage:
+        assert [item.key for item in storage.scores.unscored(9)] == ["key-1"]
+    engine, close = open_engine(f"sqlite:///{database_file}")
+    with closing(engine.connect()) as db:
+        assert db.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert db.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+        (created,) = db.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'items'").one()
+        assert "REFERENCES feeds" in created
     close()
 
 

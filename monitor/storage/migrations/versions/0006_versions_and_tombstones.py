@@ -36,7 +36,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_alerts_item_id", ["item_id"], unique=False)
 
     with op.batch_alter_table("items", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("listed", sa.Boolean(), server_default=sa.text("0"), nullable=False))
+        batch_op.add_column(sa.Column("listed", sa.Boolean(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("edited_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.create_index(
             "ix_items_left",
