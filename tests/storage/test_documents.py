@@ -171,6 +171,7 @@ class TestRegeneratedGuids:
         assert shown.poll(*twice) == (2, 0, 0)
         assert shown.poll(*twice) == (0, 0, 0)
         assert shown.poll(parsed(1, guid="c"), parsed(1, guid="d")) == (0, 0, 2)
+        assert {item.guid for item in shown.stored()} == {"c", "d"}
 
     def test_an_item_that_is_still_there_is_not_its_copy(self, shown: Shown) -> None:
         shown.poll(parsed(1))
@@ -191,12 +192,11 @@ class TestRegeneratedGuids:
     def test_of_several_the_one_at_the_same_address_is_taken(self, shown: Shown) -> None:
         here, there = (parsed(n, title="Five words are a headline") for n in (1, 2))
         shown.poll(here, there)
+        before = [item.url for item in shown.stored()]
         back = [parsed(n, guid=f"new-{n}", title="Five words are a headline") for n in (2, 1)]
         assert shown.poll(*back) == (0, 0, 2)
         assert shown.poll(*back) == (0, 0, 0)
-        assert {(item.guid, item.url) for item in shown.stored()} == {
-            (f"new-{n}", f"https://wire.example/{n}") for n in (1, 2)
-        }
+        assert [item.url for item in shown.stored()] == before
 
     def test_a_briefing_of_every_day_is_news_every_day(self, shown: Shown) -> None:
         for day in range(3):
