@@ -16,7 +16,7 @@ RUN scripts/install /opt/monitor . \
     && rm -rf torch/include torch/test torch/bin/protoc* torch/bin/test_* torch/bin/*Test \
     && /opt/monitor/bin/python -m pip --disable-pip-version-check uninstall --yes pip
 RUN /opt/monitor/bin/python -m compileall -q /opt/monitor/lib/python3*/site-packages/monitor \
-    && cd / && HF_HUB_OFFLINE=1 /opt/monitor/bin/monitor demo --once --port 0
+    && cd / && HF_HUB_OFFLINE=1 XDG_CACHE_HOME=/opt/monitor/cache /opt/monitor/bin/monitor demo --once --port 0
 
 FROM ${BASE_IMAGE}
 # Official Python images come without the standard library's bytecode, and nothing can write it later.
@@ -29,6 +29,7 @@ ENV PATH=/opt/monitor/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp \
+    XDG_CACHE_HOME=/opt/monitor/cache \
     HF_HUB_OFFLINE=1 \
     MONITOR__STORAGE__URL=sqlite:////data/monitor.db \
     MONITOR__WEB__HOST=0.0.0.0 \

@@ -2,7 +2,8 @@
 
 poll ──new items──► (read ──articles──►) score ──matches──► alert ──deliveries──► deliver
  └──────────────────────── troubles ───────────────────────► tell ──deliveries──────┘
-Whoever finishes wakes the next at once; ticks only make sure that nothing waits for ever.
+Whoever finishes wakes the next at once; ticks only make sure that nothing waits for ever. Hubs are asked
+beside all this (subscribe), and their pings wake poll.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from monitor.score import ScoreReport, Scoring, Vectoriser, topic_vectors
 from monitor.scoring import open_encoder
 from monitor.settings import fetch_proxy, slack_bot_token
 from monitor.storage import Storage, open_storage
+from monitor.subscribe import Subscribe, open_subscribe
 from monitor.tell import GATHER, Tell
 from monitor.threads import OwnThread
 from monitor.web import serve
@@ -284,11 +286,19 @@ async def run(config: Configuration, environ: Mapping[str, str]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    web = config.settings.web
+    web, proxy = config.settings.web, fetch_proxy(config.settings.fetch, environ)
     usual = median_low(feed.every for feed in config.feeds)
     async with (
         open_notifier(config, environ) as notifier,
-        open_pipeline(config, notifier, proxy=fetch_proxy(config.settings.fetch, environ)) as pipeline,
+        open_pipeline(config, notifier, proxy=proxy) as pipeline,
+        open_subscribe(
+            web.public_url,
+            store=pipeline.storage.subscriptions,
+            database=pipeline.database,
+            limits=FetchLimits(allow_private=config.settings.fetch.allow_private, proxy=proxy),
+            now=utc_now,
+            on_ping=pipeline.wakes.poll.set,
+        ) as subscribe,
         serve(
             web.host,
             web.port,
@@ -297,12 +307,13 @@ async def run(config: Configuration, environ: Mapping[str, str]) -> None:
             database=pipeline.database,
             now=utc_now,
             longest_interval=3 * usual,
+            subscribe=subscribe,
         ),
     ):
-        await work_until(stop, pipeline)
+        await work_until(stop, pipeline, subscribe)
 
 
-async def work_until(stop: asyncio.Event, pipeline: Pipeline) -> None:
+async def work_until(stop: asyncio.Event, pipeline: Pipeline, subscribe: Subscribe | None = None) -> None:
     """Keep every stage working until ``stop``, then finish what can be finished in time."""
     wakes = pipeline.wakes
     stages: dict[str, tuple[asyncio.Event, Callable[[], Awaitable[object]]]] = {
@@ -314,6 +325,9 @@ async def work_until(stop: asyncio.Event, pipeline: Pipeline) -> None:
         "deliver": (wakes.deliver, pipeline.deliver.work),
         "prune": (asyncio.Event(), pipeline.prune.work),
     }
+    if subscribe is not None:
+        # Nobody rings: hubs can wait for some seconds.
+        stages["subscribe"] = (asyncio.Event(), subscribe.start_due)
     wakes.ring_all()
     with ticking({"all": (TICK, wakes.ring_all)}):
         loops = [asyncio.create_task(_keep_working(name, *stage)) for name, stage in stages.items()]

@@ -111,6 +111,11 @@ def news_wait(rhythm: Rhythm, worth: float, every: timedelta, now: datetime) -> 
     return longest
 
 
+def pushed_wait(wait: timedelta, every: timedelta, relied_on_for: timedelta) -> timedelta:
+    """Return the wait for a feed whose hub is relied on for so long: as long as any, but no shorter."""
+    return max(wait, min(_bounds(every)[0], relied_on_for))
+
+
 def next_poll(
     feed: Feed,
     outcome: FetchOutcome,

@@ -13,7 +13,7 @@ from monitor.configuration import Configuration
 from monitor.errors import NoDatabaseError
 from monitor.identity import canonical_url
 from monitor.policy import REASONS
-from monitor.records import DeliveryStatus, Feed, FeedHealth, History, TopicHistory
+from monitor.records import DeliveryStatus, Feed, FeedHealth, History, Subscription, TopicHistory
 from monitor.storage import Storage, open_storage
 
 
@@ -88,7 +88,7 @@ def as_json(found: list[History]) -> list[dict[str, Any]]:
 
 def feed_rows(config: Configuration) -> list[dict[str, Any]]:
     """Return one row per configured feed: what was asked for, and its health once it has been polled."""
-    known = _known_feeds(config)
+    known, hubs = _known_feeds(config)
     rows = []
     for spec in config.feeds:
         feed = known.get(spec.url)
@@ -103,9 +103,20 @@ def feed_rows(config: Configuration) -> list[dict[str, Any]]:
                 "next_poll_at": _plain(feed.next_poll_at) if feed else None,
                 "items_per_day": _per_day(feed),
                 **_health_columns(feed.health if feed else FeedHealth()),
+                "hub": _hub_columns(hubs[spec.url]) if spec.url in hubs else None,
             }
         )
     return rows
+
+
+def _hub_columns(subscription: Subscription) -> dict[str, Any]:
+    return {
+        "url": subscription.hub,
+        "lease_until": _plain(subscription.push.lease_until),
+        "trusted": subscription.push.trusted,
+        "forged": subscription.forged,
+        "last_error": subscription.last_error,
+    }
 
 
 def _health_columns(health: FeedHealth) -> dict[str, Any]:
@@ -140,13 +151,16 @@ def print_feeds(rows: list[dict[str, Any]]) -> None:
     Console(markup=False, highlight=False, width=width).print(table)
 
 
-def _known_feeds(config: Configuration) -> dict[str, Feed]:
+def _known_feeds(config: Configuration) -> tuple[dict[str, Feed], dict[str, Subscription]]:
+    """Return the feeds and the subscriptions to their hubs, by the feeds' addresses."""
     try:
         storage: Storage = open_storage(config.settings.storage.url, read_only=True)
     except NoDatabaseError:
-        return {}
+        return {}, {}
     try:
-        return {feed.spec.url: feed for feed in storage.ledger.feeds()}
+        wanted = [found for found in storage.ledger.subscriptions() if found.wanted]
+        feeds = {feed.spec.url: feed for feed in storage.ledger.feeds()}
+        return feeds, {found.feed_url: found for found in wanted}
     finally:
         storage.close()
 

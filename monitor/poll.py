@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from monitor.blackout import Blackout
-from monitor.cadence import demand, news_wait, next_poll, next_try, observe, wait_worth
+from monitor.cadence import demand, news_wait, next_poll, next_try, observe, pushed_wait, wait_worth
 from monitor.feedhealth import assess, trust
 from monitor.feeds import Source
 from monitor.identity import canonical_url, item_keys
@@ -20,6 +20,7 @@ from monitor.records import Changes, Feed, Fetched, FetchFailed, FetchOutcome, K
 from monitor.storage import PollStore, TroubleStore
 from monitor.stories import headline_key
 from monitor.threads import OwnThread
+from monitor.websub import after_poll, relied_on_for
 
 logger = logging.getLogger(__name__)
 
@@ -110,12 +111,13 @@ class Poll:
             poll.cancel()
 
     async def _poll(self, feed: Feed) -> None:
+        began = self._now()
         try:
             outcome = await self._source.fetch(feed, trust(feed, self._now()))
             items = recognise(outcome)
             now = self._now()
             await self._watch_network(feed, outcome, now)
-            plan = partial(self._plan, feed, outcome, now)
+            plan = partial(self._plan, feed, outcome, began, now)
             changes = await self._database(self._store.record_poll, feed, outcome, items, now, plan)
         except Exception:
             # One feed's surprise must not cost the others; its claim runs out and it is tried again.
@@ -138,24 +140,36 @@ class Poll:
                 logger.warning("blackout_over")
                 await self._database(self._troubles.end_blackout, now)
 
-    def _plan(self, feed: Feed, outcome: FetchOutcome, now: datetime, changes: Changes) -> PollPlan:
+    def _plan(
+        self, feed: Feed, outcome: FetchOutcome, began: datetime, now: datetime, changes: Changes
+    ) -> PollPlan:
         """Learn from the new items when the feed publishes; say how it fares and when it is due again."""
         rhythm, chance = feed.rhythm, self._chance()
         if self._blackout.since is not None and self._blackout.hides(outcome):
             # Not the feed's fault: nothing counts, and it is tried again soon.
             due = next_try(feed, now, chance)
             return PollPlan(next_poll_at=due, rhythm=rhythm, health=feed.health)
+        push, pinged = changes.push, None
         if not isinstance(outcome, FetchFailed):
-            rhythm = observe(rhythm, [keyed.item.published for keyed in changes.new], now)
+            dates = [keyed.item.published for keyed in changes.new]
+            rhythm = observe(rhythm, dates, now)
+            if push is not None:
+                push, pinged = after_poll(push, dates, began=began, now=now)
         learned = hint = None
         if not feed.spec.paced:
             hint = _hinted(outcome)
             if rhythm is not None and self._worth is not None:
                 learned = news_wait(rhythm, self._worth, feed.spec.every, now)
+            learned = pushed_wait(learned or feed.spec.every, feed.spec.every, relied_on_for(push, now))
         due = next_poll(feed, outcome, now, chance, learned=learned, hint=hint)
         found = assess(feed, outcome, changes, rhythm, now)
         return PollPlan(
-            next_poll_at=due, rhythm=rhythm, health=found.health, begun=found.begun, ended=found.ended
+            next_poll_at=due if pinged is None else min(due, pinged),
+            rhythm=rhythm,
+            health=found.health,
+            begun=found.begun,
+            ended=found.ended,
+            push=push,
         )
 
     def _request_worth(self) -> float | None:

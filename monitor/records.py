@@ -154,19 +154,38 @@ class KnownTrouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """How far a feed's hub can be relied on to say when there is news.
+
+    It has promised to until ``lease_until``; None: it has not, or takes that back. ``pinged_at`` is when it
+    last did, if no poll has answered that yet. ``trusted`` means that a ping has led to news, and that since
+    then no poll has found news that it had kept quiet about.
+    """
+
+    lease_until: datetime | None = None
+    pinged_at: datetime | None = None
+    trusted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What a document changed: the items never shown before, and how many were edited or re-keyed."""
+    """What a document changed: the items never shown before, and how many were edited or re-keyed.
+
+    ``push`` is how the feed's subscription stands at that moment, if there is one.
+    """
 
     new: "tuple[KeyedItem, ...]" = ()
     edited: int = 0
     rekeyed: int = 0
+    push: Push | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollPlan:
     """What follows from a poll: when the next one is due, and what has been learned.
 
-    ``begun`` are troubles that a person has to hear of, ``ended`` the kinds of those that are over.
+    ``begun`` are troubles that a person has to hear of, ``ended`` the kinds of those that are over. ``push``
+    is what is thought of the feed's hub from now on, None for no change.
     """
 
     next_poll_at: datetime
@@ -174,6 +193,7 @@ class PollPlan:
     health: FeedHealth
     begun: tuple[Trouble, ...] = ()
     ended: "frozenset[TroubleKind]" = frozenset()
+    push: Push | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -494,6 +514,32 @@ class Removal:
     scores: int
     alerts: int
     deliveries: int
+
+
+# --- subscribe -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A feed's subscription to its ``topic`` at its WebSub hub; not ``wanted``: one on its way out.
+
+    ``callback`` is our address that only this hub knows, ``secret`` what it signs pings with. ``asks`` counts
+    the requests since it last verified anything, ``forged`` the pings ignored because their signature was
+    wrong or absent; ``last_error`` is why the hub did not take the last request.
+    """
+
+    id: int
+    feed_name: str
+    feed_url: str
+    hub: str
+    topic: str
+    callback: str = field(repr=False)
+    secret: str = field(repr=False)
+    wanted: bool
+    asks: int
+    forged: int
+    last_error: str | None
+    push: Push
 
 
 # --- what people ask afterwards ----------------------------------------------------------------------

@@ -26,6 +26,7 @@ from monitor.fields import (
     split_url,
     text_of,
     validate,
+    web_url,
 )
 from monitor.records import Problem
 from monitor.yamlfile import Document, mask_secrets, parse_yaml, quoted, read_yaml
@@ -83,9 +84,17 @@ def _port(value: object) -> int:
     raise ValueError(f"{quoted(value)} is not a port; write a number from 0 to 65535, without quotes")
 
 
+def _public_url(value: object) -> str:
+    url = web_url(value)
+    if "?" in url or "#" in url:
+        raise ValueError("paths are added to this URL, so it may hold no '?' and no '#'")
+    return url
+
+
 StorageUrl = Annotated[str, PlainValidator(_storage_url)]
 Network = Annotated[IPv4Network | IPv6Network, PlainValidator(_network)]
 Port = Annotated[int, PlainValidator(_port)]
+PublicUrl = Annotated[str, PlainValidator(_public_url)]
 
 
 # --- sections --------------------------------------------------------------------------------------
@@ -127,10 +136,11 @@ class AlertSettings(Section):
 
 
 class WebSettings(Section):
-    """Where the web page is served; port 0 takes any free one."""
+    """Where the web page is served (port 0 takes any free one), and where others reach it, if they can."""
 
     host: Text = "127.0.0.1"
     port: Port = 8080
+    public_url: PublicUrl | None = None
 
 
 class Settings(Section):

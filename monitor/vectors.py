@@ -1,12 +1,21 @@
 """Vectors of text: unit length, so that a dot product is a cosine. Pure."""
 
 import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
 """One vector (d,) or several (n, d), float32, each of length 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenVectors:
+    """A text's word pieces, and their vectors (n, d) in it; n may be 0."""
+
+    pieces: tuple[str, ...]
+    vectors: Vectors
 
 
 def text_hash(text: str) -> str:

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -38,11 +38,12 @@ def rss(titles: list[str]) -> bytes:
 
 @dataclass
 class Outlet:
-    """A feed server of one feed; tests change ``body``."""
+    """A feed server of one feed; tests change ``body`` and ``headers``."""
 
     url: str
     body: bytes
     requests: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 class Service:

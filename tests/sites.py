@@ -1,5 +1,6 @@
 """A site on this machine whose pages are set by the test, and documents to put there."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,12 +12,14 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 class Site:
-    """Pages by path; ``asked`` is every path that was requested, in order."""
+    """Pages by path; ``asked`` is every path that was requested, in order. Answers wait for ``gate``."""
 
     def __init__(self) -> None:
         self.pages: dict[str, tuple[int, bytes, dict[str, str]]] = {}
         self.asked: list[str] = []
         self.origin = ""
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     def page(self, path: str, body: bytes | str = b"", status: int = 200, **headers: str) -> str:
         spelled = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -28,6 +31,7 @@ class Site:
         status, body, headers = self.pages.get(request.path, (404, b"", {}))
         if headers.get("ETag", "-") == request.headers.get("If-None-Match"):
             status, body = 304, b""
+        await self.gate.wait()
         return web.Response(status=status, body=body, headers=headers)
 
 

@@ -7,7 +7,17 @@ from builders import HOUR, NOW, feed, fetched
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.cadence import HALF_LIFE, HOURS, demand, hourly, news_wait, next_poll, observe, wait_worth
+from monitor.cadence import (
+    HALF_LIFE,
+    HOURS,
+    demand,
+    hourly,
+    news_wait,
+    next_poll,
+    observe,
+    pushed_wait,
+    wait_worth,
+)
 from monitor.records import FetchFailed, FetchOutcome, NotModified, Rhythm
 
 DAY = timedelta(days=1)
@@ -285,3 +295,19 @@ def test_a_rhythm_stays_usable_whatever_is_observed(
     assert all(rate > 0 for rate in hourly(after))
     assert sum(after.counts) <= sum(rhythm.counts) + len(new) + 1e-6
     assert demand(after) <= sqrt(sum(hourly(after)) / HOURS) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("wait", "relied_on", "expected"),
+    [
+        (TEN, timedelta(), TEN),
+        (TEN, DAY, HOUR),
+        (TEN, timedelta(minutes=30), timedelta(minutes=30)),
+        (timedelta(minutes=2), timedelta(seconds=1), timedelta(minutes=2)),
+        (HOUR, DAY, HOUR),
+    ],
+)
+def test_a_feed_whose_hub_is_relied_on_is_polled_as_rarely_as_any(
+    wait: timedelta, relied_on: timedelta, expected: timedelta
+) -> None:
+    assert pushed_wait(wait, TEN, relied_on) == expected

@@ -52,9 +52,12 @@ def test_a_file_may_say_everything(tmp_path: Path) -> None:
         ("[a]\n", "1:1: a mapping is needed here"),
         ("storge: {}\n", "1:1: unknown key 'storge'; did you mean 'storage'?"),
         ("web:\n  prot: 1\n", "2:3: unknown key 'prot'; did you mean 'port'?"),
-        ("web:\n  zzz: 1\n", "2:3: unknown key 'zzz'; known here: 'host', 'port'"),
+        ("web:\n  zzz: 1\n", "2:3: unknown key 'zzz'; known here: 'host', 'port', 'public_url'"),
         ("web: 8080\n", "1:6: a mapping is needed here"),
         ("web:\nfetch: {}\n", "1:4: a mapping is needed here"),
+        ("web: {public_url: monitor.example}\n", "1:19: a URL must start with https:// or http://"),
+        ("web: {public_url: 'https://m.example/?a'}\n", "1:19: paths are added to this URL"),
+        ("web: {public_url: 'https://m.example/#a'}\n", "1:19: paths are added to this URL"),
         ("web: {port: 65536}\n", "1:13: 65536 is not a port"),
         ("web: {port: -1}\n", "1:13: -1 is not a port"),
         ("web: {port: true}\n", "1:13: true is not a port"),
@@ -125,14 +128,10 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 
 def test_every_setting_can_be_set_by_the_environment(tmp_path: Path) -> None:
     values = {timedelta: "3h", int: "1234", tuple: "[10.1.0.0/16]"}
+    urls = {"url": "sqlite:///x"} | dict.fromkeys(("api_url", "proxy", "public_url"), "http://x:3128/")
     for section, part in Settings():
         for key, default in part:
-            value = {
-                "url": "sqlite:///x",
-                "keep": "90d",
-                "api_url": "http://x/",
-                "proxy": "http://x:3128",
-            }.get(key, values.get(type(default), '"#x"'))
+            value = (urls | {"keep": "90d"}).get(key, values.get(type(default), '"#x"'))
             settings, problems = read(tmp_path, **{f"MONITOR__{section}__{key}".upper(): value})
             assert problems == []
             assert getattr(getattr(settings, section), key) != default

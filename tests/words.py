@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from monitor.vectors import Vectors
+from monitor.vectors import TokenVectors, Vectors
 
 _DIMENSIONS = 256
 
@@ -27,3 +27,8 @@ class WordEncoder:
                 vector[zlib.crc32(word.encode()) % _DIMENSIONS] += 1
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Return one unit vector per word."""
+        words = [text.casefold().replace(".", " ").split() for text in texts]
+        return [TokenVectors(pieces=tuple(of), vectors=self.encode(of)) for of in words]

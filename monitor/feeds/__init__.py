@@ -7,6 +7,7 @@ discover ── finds the feeds of a site
 opml ── lists of feeds, to and from other programs
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -21,6 +22,7 @@ __all__ = [
     "Discovery",
     "FetchLimits",
     "FoundFeed",
+    "Hubs",
     "Opml",
     "Outline",
     "Page",
@@ -29,6 +31,7 @@ __all__ = [
     "Source",
     "find_feeds",
     "open_articles",
+    "open_hubs",
     "open_pages",
     "open_source",
     "read_opml",
@@ -55,6 +58,14 @@ class ArticleSource(Protocol):
         ...
 
 
+class Hubs(Protocol):
+    """Something that hubs can be asked through."""
+
+    async def post(self, url: str, form: Mapping[str, str], *, home: str) -> FetchFailed | None:
+        """Send a form to a hub that the feed at ``home`` names; None if it is taken."""
+        ...
+
+
 def open_source(limits: FetchLimits) -> AbstractAsyncContextManager[Source]:
     """Open the source that reads feeds over HTTP; leaving it ends its connections and processes."""
     from monitor.feeds.http import open_http
@@ -67,6 +78,13 @@ def open_articles(limits: FetchLimits) -> AbstractAsyncContextManager[ArticleSou
     from monitor.feeds.articles import open_article_pages
 
     return open_article_pages(limits)
+
+
+def open_hubs(limits: FetchLimits) -> AbstractAsyncContextManager[Hubs]:
+    """Open what asks hubs over HTTP, guarded like a source, with connections of its own."""
+    from monitor.feeds.http import open_http
+
+    return open_http(limits)
 
 
 def open_pages(limits: FetchLimits) -> AbstractAsyncContextManager[Pages]:

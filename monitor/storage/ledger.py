@@ -5,9 +5,20 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from monitor.records import DeliveryStatus, Feed, History, Receipt, TopicHistory, Verdict
+from monitor.records import DeliveryStatus, Feed, History, Receipt, Subscription, TopicHistory, Verdict
 from monitor.storage.rows import ITEM_WITH_FEED, Row, feed_from, item_from, open_troubles, score_from
-from monitor.storage.tables import OPEN_STATES, Utc, alerts, deliveries, feeds, items, scores, troubles
+from monitor.storage.subscriptions import SUBSCRIPTION_WITH_FEED, subscription_from
+from monitor.storage.tables import (
+    OPEN_STATES,
+    Utc,
+    alerts,
+    deliveries,
+    feeds,
+    items,
+    scores,
+    subscriptions,
+    troubles,
+)
 
 
 class SqlLedger:
@@ -42,6 +53,12 @@ class SqlLedger:
         )
         with self._engine.connect() as db:
             return db.scalar(unscored), db.scalar(undelivered)
+
+    def subscriptions(self) -> list[Subscription]:
+        """Return every subscription to a hub, by name of the feed."""
+        query = SUBSCRIPTION_WITH_FEED.order_by(feeds.c.name, subscriptions.c.id)
+        with self._engine.connect() as db:
+            return [subscription_from(row) for row in db.execute(query).mappings()]
 
     def counts(self) -> dict[str, int]:
         """Return how many rows of each kind there are, and how much work is waiting."""

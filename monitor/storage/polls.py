@@ -1,6 +1,7 @@
 """Statements of the poll stage."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,6 +27,7 @@ from monitor.storage.rows import (
     rhythm_from,
     spec_columns,
 )
+from monitor.storage.subscriptions import push_of, record_push
 from monitor.storage.tables import LISTED, feeds, items
 from monitor.storage.troubles import record_troubles
 
@@ -93,6 +95,7 @@ class SqlPollStore:
         with self._engine.begin() as db:
             brought = isinstance(outcome, Fetched)
             changes = record_document(db, feed, items, now) if brought else Changes()
+            changes = replace(changes, push=push_of(db, feed.id))
             planned = plan(changes)
             columns = {
                 "next_poll_at": planned.next_poll_at,
@@ -103,6 +106,8 @@ class SqlPollStore:
             columns |= health_columns(planned.health) | _validators(feed, outcome, now)
             db.execute(feeds.update().where(feeds.c.id == feed.id).values(**columns))
             record_troubles(db, feed.id, planned.begun, planned.ended, now)
+            if planned.push is not None:
+                record_push(db, feed.id, planned.push)
         return changes
 
     def rhythms(self) -> list[Rhythm]:
@@ -131,4 +136,6 @@ def _validators(feed: Feed, outcome: FetchOutcome, now: datetime) -> dict[str, A
         "last_success_at": now,
         "first_polled_at": feed.first_polled_at or now,
     }
-    return columns | ({"body_hash": outcome.body_hash} if isinstance(outcome, Fetched) else {})
+    if isinstance(outcome, Fetched):
+        columns |= {"body_hash": outcome.body_hash, "hub": outcome.hub, "hub_topic": outcome.self_url}
+    return columns

@@ -3,11 +3,13 @@
 feeds ─< items ─< scores ─< alerts ─< deliveries          vectors (by model and text)
    │       └────< item_versions
    ├───< troubles
+   ├───< subscriptions
    └───< tombstones
 
 poll takes feeds that are due; read takes items whose article is waiting; score takes the other items without
 ``scored_at``; alert takes matched scores without ``decided_at``; tell takes troubles whose beginning or end
-is untold; deliver takes deliveries that are neither sent nor failed.
+is untold; deliver takes deliveries that are neither sent nor failed; subscribe takes subscriptions whose hub
+is to be asked.
 """
 
 from datetime import UTC, datetime
@@ -79,6 +81,9 @@ feeds = sa.Table(
     # True where feeds.yaml itself names the interval; the others follow what is learned of their rhythm.
     sa.Column("paced", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("rhythm", sa.JSON),
+    # The WebSub hub that the last document named, and the address it knows the feed by.
+    sa.Column("hub", sa.Text),
+    sa.Column("hub_topic", sa.Text),
     sa.Index("ix_feeds_due", "active", "next_poll_at"),
 )
 
@@ -174,6 +179,28 @@ UNTOLD = sa.or_(
     sa.and_(troubles.c.ended_at.is_not(None), troubles.c.end_told_at.is_(None)),
 )
 sa.Index("ix_troubles_untold", troubles.c.id, sqlite_where=UNTOLD, postgresql_where=UNTOLD)
+
+subscriptions = sa.Table(
+    "subscriptions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("feed_id", sa.ForeignKey("feeds.id"), nullable=False),
+    sa.Column("hub", sa.Text, nullable=False),
+    sa.Column("topic", sa.Text, nullable=False),
+    # An address that cannot be guessed, and a secret: random values of our own, of no use anywhere else.
+    sa.Column("callback", sa.Text, nullable=False, unique=True),
+    sa.Column("secret", sa.Text, nullable=False),
+    # False: the hub is asked to end it. At most one of a feed's is wanted.
+    sa.Column("wanted", sa.Boolean, nullable=False),
+    sa.Column("ask_at", Utc, nullable=False),
+    sa.Column("asks", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("last_error", sa.Text),
+    sa.Column("lease_until", Utc),
+    sa.Column("pinged_at", Utc),
+    sa.Column("trusted", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("forged", sa.Integer, nullable=False, server_default="0"),
+    sa.UniqueConstraint("feed_id", "hub", "topic"),
+)
 
 vectors = sa.Table(
     "vectors",

@@ -1,4 +1,4 @@
-"""The service's own HTTP: ``/healthz`` (the loop turns) and ``/readyz`` (the work gets done)."""
+"""The service's own HTTP: ``/healthz`` (the loop turns), ``/readyz`` (the work gets done), hubs' calls."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,7 +9,9 @@ from aiohttp import web
 from monitor.errors import MonitorError
 from monitor.health import Health
 from monitor.storage import Ledger
+from monitor.subscribe import Subscribe
 from monitor.threads import OwnThread
+from monitor.web.callbacks import callback_routes
 
 
 @asynccontextmanager
@@ -22,8 +24,12 @@ async def serve(
     database: OwnThread,
     now: Callable[[], datetime],
     longest_interval: timedelta,
+    subscribe: Subscribe | None = None,
 ) -> AsyncIterator[int]:
-    """Answer on ``host:port`` (0 for any free one) until the context ends; yield the port."""
+    """Answer on ``host:port`` (0 for any free one) until the context ends; yield the port.
+
+    Hubs are answered where there is ``subscribe`` to answer them.
+    """
 
     async def healthz(_request: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
@@ -41,6 +47,8 @@ async def serve(
 
     application = web.Application()
     application.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    if subscribe is not None:
+        application.add_routes(callback_routes(subscribe))
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:

