@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.policy import decide
+from monitor.policy import decide, told_since
 from monitor.records import Item, Match, Message, NewDelivery, Topic, Verdict
 from monitor.storage import AlertStore
 from monitor.stories import first_told
@@ -55,21 +55,22 @@ class Alert:
         decided = 0
         while matches := await self._database(self._store.undecided, _BATCH):
             for match in matches:
-                self._on_report(await self._database(self._decide, match))
-            decided += len(matches)
+                if report := await self._database(self._decide, match):
+                    self._on_report(report)
+                    decided += 1
         return decided
 
-    def _decide(self, match: Match) -> AlertReport:
+    def _decide(self, match: Match) -> AlertReport | None:
         now = self._now()
         topic = self._topics.get(match.score.topic_id)
-        # Twice the age limit covers every item that could still alert and its late copies.
-        told = first_told(self._store.told_before(match, now - 2 * self._max_age))
+        told = first_told(self._store.told_before(match, told_since(self._max_age, now)))
         verdict = decide(match.item, topic, told, self._max_age, now)
         deliveries = []
         if topic is not None and verdict.decision == "alert":
             message = message_for(match, topic, self._store.other_sources(match.item))
             deliveries = [new_delivery(match.item, topic.id, topic.channel, message)]
-        self._store.record_decision(match, verdict, deliveries, now)
+        if not self._store.record_decision(match, verdict, deliveries, now):
+            return None
         name = topic.name if topic else match.score.topic_id
         extra = {"topic": match.score.topic_id, "item": match.item.id, "score": round(match.score.score)}
         logger.info(verdict.decision, extra=extra | {"reason": verdict.reason})

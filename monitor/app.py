@@ -24,6 +24,7 @@ from monitor.feeds import FetchLimits, open_articles, open_source
 from monitor.health import Health
 from monitor.notify import Notifier, open_console, open_slack
 from monitor.poll import Poll, PollReport
+from monitor.prune import Prune
 from monitor.read import Read, ReadReport
 from monitor.schedule import ticking
 from monitor.score import ScoreReport, Scoring, Vectoriser, topic_vectors
@@ -87,6 +88,7 @@ class Pipeline:
     alert: Alert
     tell: Tell
     deliver: Deliver
+    prune: Prune
     wakes: Wakes
     health: Health
 
@@ -195,6 +197,13 @@ async def open_pipeline(
                         pace=tempo.pace,
                         settle=tempo.settle,
                     ),
+                    prune=Prune(
+                        store=storage.retention,
+                        database=database,
+                        keep=config.settings.storage.keep,
+                        max_age=config.settings.alerts.max_age,
+                        now=now,
+                    ),
                     wakes=wakes,
                     health=health,
                 )
@@ -263,7 +272,9 @@ async def once(config: Configuration, environ: Mapping[str, str]) -> None:
         open_pipeline(config, notifier, proxy=proxy, tempo=Tempo(gather=timedelta(0))) as pipeline,
     ):
         await pipeline.one_pass()
-        if not await pipeline.deliver.emptied(PATIENCE):
+        arrived = await pipeline.deliver.emptied(PATIENCE)
+        await pipeline.prune.work()
+        if not arrived:
             raise MonitorError("not every message arrived; the rest stays in the outbox for the next run")
         if pipeline.health.last_poll_at and not pipeline.health.last_good_poll_at:
             raise MonitorError("every feed failed; `monitor feeds list` tells why")
@@ -312,6 +323,7 @@ async def work_until(stop: asyncio.Event, pipeline: Pipeline, subscribe: Subscri
         "alert": (wakes.alert, pipeline.alert.work),
         "tell": (wakes.tell, pipeline.tell.work),
         "deliver": (wakes.deliver, pipeline.deliver.work),
+        "prune": (asyncio.Event(), pipeline.prune.work),
     }
     if subscribe is not None:
         # Nobody rings: hubs can wait for some seconds.
@@ -392,7 +404,7 @@ async def _finished(finish: Callable[[], Awaitable[object]]) -> None:
 def _ring(wakes: Wakes, report: Report) -> None:
     """Wake the stage for which the report means work."""
     match report:
-        case PollReport(new=new) if new:
+        case PollReport(new=new, edited=edited) if new or edited:
             wakes.read.set()
             wakes.score.set()
         case ReadReport():

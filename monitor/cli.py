@@ -5,6 +5,7 @@ imported inside the commands that need them, so that ``check`` and ``--help`` an
 """
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,9 @@ import typer
 
 from monitor import __version__
 from monitor.cli_feeds import feeds_app
+from monitor.configuration import load_settings
 from monitor.errors import MonitorError
+from monitor.fields import interval
 from monitor.terminal import (
     CONFIG,
     ConfigOption,
@@ -22,6 +25,7 @@ from monitor.terminal import (
     load,
     print_json,
     run_async,
+    usable,
 )
 
 app = typer.Typer(
@@ -137,6 +141,35 @@ def explain(url: str, config: ConfigOption = CONFIG, as_json: JsonOption = False
             typer.echo("\n".join(explaining.lines(loaded, histories)))
         if not histories:
             raise MonitorError(f"{url}: no feed has shown this address")
+
+
+@app.command()
+def prune(
+    older_than: Annotated[
+        str | None,
+        typer.Option(help="How long ago they were first seen, such as 90d; storage.keep if absent."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be removed.")] = False,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove old items that their feeds no longer show, with all that belongs to them; never what waits."""
+    with exit_codes():
+        settings = load_settings(config, os.environ)
+        keep = usable(interval, older_than) if older_than else settings.storage.keep
+        if keep is None:
+            raise typer.BadParameter("give --older-than, or set storage.keep in monitor.yaml")
+        from monitor.app import utc_now
+        from monitor.prune import prune_now, removed_before
+
+        before = removed_before(keep, settings.alerts.max_age, utc_now())
+        removal = asdict(prune_now(settings.storage.url, before, dry_run=dry_run))
+        if as_json:
+            print_json(removal | {"before": before.isoformat(), "dry_run": dry_run})
+            return
+        counts = ", ".join(f"{count} {what}" for what, count in removal.items())
+        verb = "would be removed" if dry_run else "removed"
+        typer.echo(f"{verb}, first seen before {before:%Y-%m-%d %H:%M} UTC: {counts}")
 
 
 def _log(verbose: bool, level: str = "INFO") -> None:

@@ -1,9 +1,9 @@
 """The commands ``monitor feeds …``: list, add, check, import, export."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,12 +11,10 @@ from monitor.configuration import load_feedlist, load_settings
 from monitor.errors import MonitorError
 from monitor.feedlist import add_feeds
 from monitor.fields import interval, text_of
-from monitor.terminal import CONFIG, ConfigOption, JsonOption, exit_codes, load, print_json, run_async
+from monitor.terminal import CONFIG, ConfigOption, JsonOption, exit_codes, load, print_json, run_async, usable
 
 if TYPE_CHECKING:
     from monitor.feeds import Discovery, FoundFeed, Outline
-
-T = TypeVar("T")
 
 feeds_app = typer.Typer(help="Look at the feeds, and change which there are.", no_args_is_help=True)
 
@@ -55,9 +53,9 @@ def feeds_add(
     with exit_codes():
         from monitor import byhand
 
-        address = _usable(byhand.address, url)
-        pace = _usable(interval, every) if every else None
-        tags = [_usable(text_of, label) for label in tag or ()]
+        address = usable(byhand.address, url)
+        pace = usable(interval, every) if every else None
+        tags = [usable(text_of, label) for label in tag or ()]
         settings = load_settings(config, os.environ)
         known = load_feedlist(config, settings)
         discovery = run_async(byhand.find(address, settings))
@@ -79,7 +77,7 @@ def feeds_check(url: str, config: ConfigOption = CONFIG, as_json: JsonOption = F
         from monitor.app import utc_now
 
         settings, now = load_settings(config, os.environ), utc_now()
-        report = run_async(byhand.look(_usable(byhand.address, url), settings, now))
+        report = run_async(byhand.look(usable(byhand.address, url), settings, now))
         if as_json:
             print_json(byhand.as_json(report))
         else:
@@ -99,7 +97,7 @@ def feeds_import(
     with exit_codes():
         from monitor import byhand
 
-        tags = [_usable(text_of, label) for label in tag or ()]
+        tags = [usable(text_of, label) for label in tag or ()]
         known = load_feedlist(config, load_settings(config, os.environ))
         outlines = [outline for file in files for outline in _read(file)]
         merged = byhand.merged(outlines, known, tags)
@@ -137,13 +135,6 @@ def feeds_export(
             file.write_bytes(opml)
         except OSError as e:
             raise MonitorError(f"cannot write {file}: {(e.strerror or 'unknown trouble').lower()}") from e
-
-
-def _usable(read: Callable[[str], T], written: str) -> T:
-    try:
-        return read(written)
-    except ValueError as e:
-        raise typer.BadParameter(str(e)) from None
 
 
 def _chosen(discovery: "Discovery", url: str, pick: int | None, take_all: bool) -> "Sequence[FoundFeed]":

@@ -6,14 +6,22 @@ MonitorError
 ├── ConfigurationError     the files need mending; carries every problem found
 ├── ModelError             the encoder's files are missing, altered or not loadable
 └── StorageError           the database cannot be opened or may not be trusted
-    └── NoDatabaseError    there is none yet
+    ├── NoDatabaseError    there is none yet
+    └── DatabaseInUseError another process has it
 """
 
 from collections.abc import Sequence
 
 from monitor.records import Problem
 
-__all__ = ["ConfigurationError", "ModelError", "MonitorError", "NoDatabaseError", "StorageError"]
+__all__ = [
+    "ConfigurationError",
+    "DatabaseInUseError",
+    "ModelError",
+    "MonitorError",
+    "NoDatabaseError",
+    "StorageError",
+]
 
 
 class MonitorError(Exception):
@@ -38,3 +46,7 @@ class StorageError(MonitorError):
 
 class NoDatabaseError(StorageError):
     """There is no database yet where one was to be read."""
+
+
+class DatabaseInUseError(StorageError):
+    """Another process is using the database, and only one may write."""

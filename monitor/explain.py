@@ -37,6 +37,8 @@ def _history_lines(config: Configuration, history: History, names: dict[str, str
     item = history.item
     text = [item.title or "(no title)", f"  {item.url or 'no address'}"]
     text.append(f"  seen {_time(item.first_seen)} in {item.feed_name}, published {_time(item.published)}")
+    if item.edited_at:
+        text.append(f"  edited by its publisher, last seen {_time(item.edited_at)}")
     if item.full_text:
         text.append(f"  article read: {len(item.full_text.split())} words")
     elif item.full_text_missing:

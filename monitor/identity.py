@@ -3,18 +3,19 @@
     guid, if there is one  ──►  else canonical address  ──►  else title and summary
 
 A key must not change while an item stays in its feed, whatever the publisher edits and whichever items
-come and go beside it: a changed key is told as news, a shared one hides an item.
+come and go beside it: a changed key is told as news, a shared one hides an item. Where a publisher's guids
+keep neither promise, ``is_edit`` and ``is_rekeyed`` compare what two items tell.
 """
 
 import hashlib
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 import idna
 
-from monitor.records import ParsedItem
+from monitor.records import KeyedItem, ParsedItem
 
 # Parameters that say how a reader came, not what is read.
 _TRACKING = re.compile(
@@ -37,6 +38,10 @@ _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 # The BBC counts an article's revisions in the fragment of its guid.
 _REVISION = re.compile(r"[0-9]{1,3}")
 _LAST = datetime.max.replace(tzinfo=UTC)
+LONGER = "+"
+"""What parts a plain key from the text that tells apart the items which share it."""
+_REWRITTEN = timedelta(days=2)
+"""How far apart the dates of an article's versions may lie, if nothing else but the guid stays the same."""
 
 
 def canonical_url(url: str) -> str | None:
@@ -68,7 +73,7 @@ def item_keys(items: Sequence[ParsedItem]) -> list[str]:
     Some feeds give one guid (or address) to different items. The plain key then belongs to the oldest, and
     the others' keys have their address and text added. Oldest, because an item that stood alone yesterday
     is the oldest today: it keeps its key, and whatever arrives gets one never seen before, so it is found.
-    When the oldest leaves, the next inherits its key and looks like an edit of it: told no second time.
+    When the oldest leaves, the next is shown under its key, and found again by its ``longer_key``.
     """
     plain = [item_key(item.guid, item.url, item.title, item.summary) for item in items]
     owners: dict[str, ParsedItem] = {}
@@ -76,9 +81,68 @@ def item_keys(items: Sequence[ParsedItem]) -> list[str]:
     for n in sorted(range(len(items)), key=lambda n: (items[n].published or _LAST, -n)):
         owners.setdefault(plain[n], items[n])
     return [
-        key if _same(item, owners[key]) else _hashed("also", key, _page(item.url) or "", _told(item))
+        key if _same(item, owners[key]) else longer_key(key, item)
         for key, item in zip(plain, items, strict=True)
     ]
+
+
+def longer_key(key: str, item: ParsedItem) -> str:
+    """Return the key of an item whose plain key belongs to another: it begins with that and ``LONGER``."""
+    return f"{key}{LONGER}{_hashed('also', key, _page(item.url) or '', _told(item))[:16]}"
+
+
+def same_text(before: ParsedItem, after: ParsedItem) -> bool:
+    """Say whether two items tell the same to the letter, white space aside."""
+    pairs = ((before.title, after.title), (before.summary, after.summary))
+    return all(old == new or old.split() == new.split() for old, new in pairs)
+
+
+def is_edit(before: ParsedItem, after: ParsedItem, *, shared: bool) -> bool:
+    """Say whether what a key tells now is an edit of what it told ``before``, and not another item.
+
+    ``shared`` means that different items have stood under the key side by side, so that it proves little.
+    """
+    if _same(after, before):
+        return True
+    if shared:
+        return False
+    page = _page(after.url)
+    if page is not None and page == _page(before.url):
+        return True
+    if before.published is None or after.published is None:
+        return True
+    return abs(after.published - before.published) <= _REWRITTEN
+
+
+def headline(keyed: KeyedItem) -> str:
+    """Return what an item and itself under another key have in common at the least."""
+    return keyed.headline_key or _told(keyed.item).casefold()
+
+
+def is_rekeyed(known: KeyedItem, shown: KeyedItem) -> bool:
+    """Say whether an item under a new key is the one ``known`` under another, which is shown no more.
+
+    ===========  ==============================================================================
+    addresses    the headlines are the same, and so …
+    ===========  ==============================================================================
+    the same     is something else: the date, the summary, or five words or more of headline
+    none         is the summary; if the headline is shorter and both dates are known, they too
+    others       is the date, which both know; if the headline is shorter, the summary too
+    ===========  ==============================================================================
+
+    Short headlines recur ("Morning briefing", "Storm warning"), and what recurs is news.
+    """
+    if headline(known) != headline(shown):
+        return False
+    telling = shown.headline_key is not None
+    before, after = known.item, shown.item
+    summary = before.summary.split() == after.summary.split()
+    date = before.published is not None and before.published == after.published
+    if known.canonical_url is None and shown.canonical_url is None:
+        return summary and (telling or date or None in (before.published, after.published))
+    if known.canonical_url == shown.canonical_url:
+        return telling or summary or date
+    return date and (telling or summary)
 
 
 def _identity(guid: str | None, url: str | None, title: str, summary: str) -> tuple[str, ...]:

@@ -25,6 +25,14 @@ REASONS = {
 """What each reason means, for a person."""
 
 
+def told_since(max_age: timedelta, now: datetime) -> datetime:
+    """Return since when what has been told counts as told.
+
+    Twice the age limit covers every item that could still alert, and its late copies.
+    """
+    return now - 2 * max_age
+
+
 def decide(item: Item, topic: Topic | None, told: Item | None, max_age: timedelta, now: datetime) -> Verdict:
     """Return the verdict on an item that matched ``topic`` (None when the topic has been removed since).
 

@@ -1,4 +1,4 @@
-"""The first stage: due feeds become new items.
+"""The first stage: due feeds become new and edited items.
 
 claim what is due ──► fetch and parse ──► recognise items ──► record items, validators, health, next poll
 """
@@ -40,6 +40,7 @@ class PollReport:
     feed: Feed
     outcome: FetchOutcome
     new: int
+    edited: int = 0
 
 
 class Poll:
@@ -123,7 +124,8 @@ class Poll:
             logger.exception("poll_crashed", extra={"feed": feed.spec.name})
             return
         _log(feed, outcome, changes)
-        self._on_report(PollReport(feed=feed, outcome=outcome, new=len(changes.new)))
+        report = PollReport(feed=feed, outcome=outcome, new=len(changes.new), edited=changes.edited)
+        self._on_report(report)
 
     async def _watch_network(self, feed: Feed, outcome: FetchOutcome, now: datetime) -> None:
         """Notice when all feeds are out of reach together, and when they are back."""
@@ -185,7 +187,7 @@ def recognise(outcome: FetchOutcome) -> list[KeyedItem]:
             item=item,
             key=key,
             canonical_url=canonical_url(item.url) if item.url else None,
-            headline_key=headline_key(item.title),
+            headline_key=headline_key(item.title, item.url),
         )
         for item, key in zip(outcome.items, item_keys(outcome.items), strict=True)
     ]
@@ -206,6 +208,7 @@ def _log(feed: Feed, outcome: FetchOutcome, changes: Changes) -> None:
             logger.warning("poll_failed", extra=extra)
         case Fetched(items=items):
             extra |= {"items": len(items), "new": len(changes.new)}
+            extra |= {"edited": changes.edited, "rekeyed": changes.rekeyed}
             if outcome.denied and changes.new:
                 logger.warning("hid_items_behind_304", extra=extra)
             logger.info("polled", extra=extra)

@@ -169,7 +169,7 @@ class Push:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What a document changed: the items never ``shown`` before, and how many were edited or re-keyed.
+    """What a document changed: the items never shown before, and how many were edited or re-keyed.
 
     ``push`` is how the feed's subscription stands at that moment, if there is one.
     """
@@ -319,6 +319,7 @@ class Item:
     """A stored item. ``key`` identifies it within its feed; ``backlog`` marks the feed's first poll.
 
     ``full_text`` is what was read of its page; ``full_text_missing`` says why nothing was, if it was wanted.
+    ``edited_at`` is when its publisher's last edit was seen, if there was one.
     """
 
     id: int
@@ -340,6 +341,7 @@ class Item:
     alert_backlog: timedelta
     full_text: str | None = None
     full_text_missing: str | None = None
+    edited_at: datetime | None = None
 
 
 # --- score -----------------------------------------------------------------------------------------
@@ -498,6 +500,20 @@ class InDoubt:
 
 
 PostOutcome = Posted | NotPosted | InDoubt
+
+
+# --- retention ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """How many old items there are to remove, and how much belongs to them."""
+
+    items: int
+    versions: int
+    scores: int
+    alerts: int
+    deliveries: int
 
 
 # --- subscribe -------------------------------------------------------------------------------------

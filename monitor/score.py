@@ -1,4 +1,4 @@
-"""The second stage: new items get a score per topic.
+"""The second stage: new and edited items get a score per topic.
 
 take items in batches ──► vectors of passages, stored or encoded ──► relevance per topic ──► record scores
 """
@@ -86,8 +86,7 @@ class Scoring:
             vectors = await self._vectors.vectors([text for of_item in texts for text in of_item])
             ends = np.cumsum([len(of_item) for of_item in texts])[:-1]
             scores = judge_all(self._topics, items, np.split(vectors, ends))
-            ids = [item.id for item in items]
-            await self._database(self._store.record_scores, ids, scores, self._now())
+            await self._database(self._store.record_scores, items, scores, self._now())
             report = ScoreReport(items=len(items), matches=sum(score.matched for score in scores))
             logger.info("scored", extra={"items": report.items, "matches": report.matches})
             self._on_report(report)

@@ -101,9 +101,10 @@ PublicUrl = Annotated[str, PlainValidator(_public_url)]
 
 
 class StorageSettings(Section):
-    """Where everything is remembered."""
+    """Where everything is remembered, and for how long: for ever if ``keep`` is None."""
 
     url: StorageUrl = "sqlite:///data/monitor.db"
+    keep: Interval | None = None
 
 
 class EncoderSettings(Section):

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -28,6 +28,14 @@ def load(config: Path) -> Configuration:
     for warning in loaded.warnings:
         typer.echo(str(warning), err=True)
     return loaded
+
+
+def usable(read: Callable[[str], T], written: str) -> T:
+    """Read what stands in an option; a ValueError's text is shown as bad usage."""
+    try:
+        return read(written)
+    except ValueError as e:
+        raise typer.BadParameter(str(e)) from None
 
 
 def run_async(coroutine: Coroutine[Any, Any, T]) -> T:

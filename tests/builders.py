@@ -183,7 +183,7 @@ def stored_matches(storage: Storage, count: int, topic_id: str = "patrols") -> N
     """Leave ``count`` matches of one topic waiting for a decision."""
     items = stored_items(storage, *(keyed(n) for n in range(count, 0, -1)))
     scores = [score(known.id, topic_id=topic_id) for known in items]
-    storage.scores.record_scores([known.id for known in items], scores, NOW)
+    storage.scores.record_scores(items, scores, NOW)
 
 
 def stored_deliveries(storage: Storage, *deliveries: NewDelivery) -> None:

@@ -1,11 +1,14 @@
 """The command line: what it prints where, and its exit codes."""
 
+import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from builders import NOW, fetched, keyed, next_at, opened, spec
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -118,7 +121,7 @@ def test_bad_usage_is_2() -> None:
 def test_version_and_help() -> None:
     assert monitor("--version").stdout.startswith("monitor 0.")
     shown = monitor("--help").stdout
-    for verb in ("run", "once", "check", "demo", "explain", "feeds"):
+    for verb in ("run", "once", "check", "demo", "explain", "feeds", "prune"):
         assert verb in shown
 
 
@@ -134,3 +137,30 @@ def test_feeds_list_knows_what_was_never_polled(tmp_path: Path) -> None:
     listed = monitor("feeds", "list", "--config", str(REPOSITORY / "config"), cwd=tmp_path)
     assert listed.returncode == 0
     assert "not polled yet" in listed.stdout
+
+
+class TestPrune:
+    @pytest.fixture
+    def config(self, tmp_path: Path) -> Path:
+        (tmp_path / "monitor.yaml").write_text(f"storage: {{url: 'sqlite:///{tmp_path}/monitor.db'}}\n")
+        return tmp_path
+
+    def test_it_wants_to_know_how_old(self, config: Path) -> None:
+        refused = monitor("prune", "--config", str(config))
+        assert refused.returncode == 2
+        assert "give --older-than, or set storage.keep" in refused.stderr
+        assert monitor("prune", "--config", str(config), "--older-than", "soon").returncode == 2
+
+    def test_it_tells_what_it_removed(self, config: Path) -> None:
+        with opened(config / "monitor.db") as storage:
+            storage.polls.sync_feeds([spec()], NOW - timedelta(days=900))
+            for document in ([keyed(1)], []):
+                (feed,) = storage.ledger.feeds()
+                storage.polls.record_poll(feed, fetched(), document, NOW - timedelta(days=900), next_at(NOW))
+            storage.scores.record_scores(storage.scores.unscored(9), [], NOW)
+        counted = monitor("prune", "--config", str(config), "--dry-run", MONITOR__STORAGE__KEEP="90d")
+        assert (counted.returncode, "would be removed" in counted.stdout) == (0, True)
+        done = monitor("prune", "--config", str(config), "--json", MONITOR__STORAGE__KEEP="90d")
+        assert (json.loads(done.stdout)["items"], json.loads(done.stdout)["dry_run"]) == (1, False)
+        again = monitor("prune", "--config", str(config), "--older-than", "30d")
+        assert ": 0 items, 0 versions, 0 scores, 0 alerts, 0 deliveries" in again.stdout

@@ -50,7 +50,7 @@ def decided(config: Configuration, database_file: Path) -> Configuration:
             score(item.id, topic_id="waits", score=60.0),
             score(item.id, topic_id="near", score=40.0, matched=False),
         ]
-        storage.scores.record_scores([item.id], scores, NOW)
+        storage.scores.record_scores([item], scores, NOW)
         matches = {match.score.topic_id: match for match in storage.alerts.undecided(9)}
         storage.alerts.record_decision(matches["told"], ALERT, [new_delivery(1), new_delivery(2, "#b")], NOW)
         too_old = Verdict(decision="quiet", reason="too_old")
@@ -61,6 +61,14 @@ def decided(config: Configuration, database_file: Path) -> Configuration:
         storage.deliveries.record_attempt(waiting[0], NOW)
         storage.deliveries.record_state("d2", "in_doubt", "connection lost")
     return config
+
+
+def test_an_edit_is_told_with_its_time(config: Configuration, database_file: Path) -> None:
+    with opened(database_file) as storage:
+        stored_items(storage, keyed(1))
+        stored_items(storage, keyed(1, title="Edited"))
+    (history,) = explain.histories(config, ADDRESS)
+    assert "  edited by its publisher, last seen 2026-11-20 12:00:00 UTC" in explain.lines(config, [history])
 
 
 @pytest.mark.parametrize(
@@ -81,7 +89,7 @@ def test_lines_tell_what_became_of_an_article(
         stored_items(storage, keyed(1), full_text=True)
         [item] = storage.reads.unread(9)
         storage.reads.record_article(item.id, article)
-        storage.scores.record_scores([item.id], [score(item.id, topic_id="told", evidence=passage)], NOW)
+        storage.scores.record_scores([item], [score(item.id, topic_id="told", evidence=passage)], NOW)
     told = explain.lines(config, explain.histories(config, ADDRESS))
     assert told[3] == line
     assert "    in the article: “It was empty.”" in told

@@ -1,11 +1,21 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.identity import canonical_url, item_key, item_keys
-from monitor.records import ParsedItem
+from monitor.identity import (
+    canonical_url,
+    is_edit,
+    is_rekeyed,
+    item_key,
+    item_keys,
+    longer_key,
+    same_text,
+)
+from monitor.records import KeyedItem, ParsedItem
+from monitor.stories import headline_key
 
 ADDRESS = st.builds(
     "{}://{}{}{}{}".format,
@@ -133,3 +143,120 @@ def test_one_address_for_different_items_hides_none_of_them() -> None:
 def test_a_repeated_item_is_one_item(title: str, url: str) -> None:
     repeated = [item(title, guid="g", url=url), item("Headline", guid="g", url="https://example.org/a")]
     assert len(set(item_keys(repeated))) == 1
+
+
+DAY = timedelta(days=1)
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+LONG, SHORT = "Patrol finds a camp near Rutba", "Storm warning"
+HERE, THERE = "https://example.org/a", "https://example.org/b"
+
+
+def keyed(title: str, **fields: Any) -> KeyedItem:
+    plain = {"guid": None, "url": None, "title": title, "summary": "It happened at night.", "published": NOON}
+    shown = ParsedItem(**plain | fields)
+    return KeyedItem(
+        item=shown,
+        key="k",
+        canonical_url=canonical_url(shown.url) if shown.url else None,
+        headline_key=headline_key(title),
+    )
+
+
+REKEYED: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
+    # at the same address
+    (LONG, {"url": HERE}, {"url": f"{HERE}?utm_source=rss"}, True),
+    (LONG, {"url": HERE}, {"url": HERE, "published": NOON + DAY, "summary": "More."}, True),
+    (SHORT, {"url": HERE}, {"url": HERE, "published": NOON + DAY}, True),
+    (SHORT, {"url": HERE}, {"url": HERE, "summary": "More."}, True),
+    (SHORT, {"url": HERE}, {"url": HERE, "published": NOON + DAY, "summary": "Another."}, False),
+    (SHORT, {"url": HERE, "published": None}, {"url": HERE, "published": None, "summary": "Another."}, False),
+    # without one
+    (LONG, {}, {"published": NOON + DAY}, True),
+    (LONG, {}, {"summary": "More."}, False),
+    (SHORT, {}, {}, True),
+    (SHORT, {}, {"published": None}, True),
+    (SHORT, {}, {"published": NOON + DAY}, False),
+    # at another
+    (LONG, {"url": HERE}, {"url": THERE, "summary": "More."}, True),
+    (LONG, {"url": HERE}, {"url": None}, True),
+    (LONG, {"url": HERE}, {"url": THERE, "published": NOON + DAY}, False),
+    (LONG, {"url": HERE, "published": None}, {"url": THERE, "published": None}, False),
+    (SHORT, {"url": HERE}, {"url": THERE}, True),
+    (SHORT, {"url": HERE}, {"url": THERE, "summary": "Another."}, False),
+]
+
+
+@pytest.mark.parametrize(("title", "before", "after", "same"), REKEYED)
+def test_the_same_item_under_another_key(
+    title: str, before: dict[str, Any], after: dict[str, Any], same: bool
+) -> None:
+    known, shown = keyed(title, **before), keyed(title, **after)
+    assert is_rekeyed(known, shown) is same
+    assert is_rekeyed(shown, known) is same
+    assert not is_rekeyed(known, keyed("Live: day two of the talks in Geneva", **after)), "another headline"
+
+
+def test_an_item_without_a_title_is_known_by_what_it_tells() -> None:
+    assert is_rekeyed(keyed("", url=HERE), keyed("", url=THERE))
+    assert not is_rekeyed(keyed("", url=HERE), keyed("", url=HERE, summary="Another note."))
+
+
+FIELDS = st.fixed_dictionaries(
+    {
+        "guid": st.sampled_from([None, "0", "1", HERE]),
+        "url": st.sampled_from([None, HERE, THERE]),
+        "summary": st.sampled_from(["", "One.", "Two."]),
+        "published": st.sampled_from([None, NOON, NOON + DAY]),
+    }
+)
+TITLES = st.sampled_from(["", SHORT, LONG])
+
+
+@given(TITLES, TITLES, FIELDS, FIELDS)
+def test_rekeying_is_mutual_and_needs_the_same_headline(
+    one: str, other: str, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    known, shown = keyed(one, **before), keyed(other, **after)
+    found = is_rekeyed(known, shown)
+    assert found == is_rekeyed(shown, known)
+    assert found <= ((one or before["summary"]) == (other or after["summary"]))
+    if before == after and one == other and (one == LONG or before["url"] or not before["published"]):
+        assert found
+
+
+@given(TITLES, TITLES, FIELDS, FIELDS)
+def test_side_by_side_and_one_after_the_other_are_told_apart_alike(
+    one: str, other: str, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    first, second = keyed(one, **before).item, keyed(other, **after | {"guid": before["guid"]}).item
+    owner, heir = item_keys([first, second])
+    plain = item_key(second.guid, second.url, second.title, second.summary)
+    if plain == item_key(first.guid, first.url, first.title, first.summary):
+        together = owner == heir
+        assert is_edit(first, second, shared=True) == together
+        assert {owner, heir} <= {plain, longer_key(plain, first), longer_key(plain, second)}
+    assert is_edit(first, second, shared=True) <= is_edit(first, second, shared=False)
+
+
+@pytest.mark.parametrize(
+    ("after", "edit"),
+    [
+        ({"url": HERE}, True),
+        ({"url": HERE, "published": NOON + 30 * DAY}, True),
+        ({"url": THERE, "published": NOON + DAY}, True),
+        ({"url": THERE, "published": None}, True),
+        ({"url": THERE, "published": NOON + 7 * DAY}, False),
+        ({"url": None, "published": NOON + 7 * DAY}, False),
+    ],
+)
+def test_what_an_edit_may_change_beside_the_words(after: dict[str, Any], edit: bool) -> None:
+    before = keyed(LONG, guid="g", url=HERE).item
+    assert is_edit(before, keyed("Rewritten", guid="g", **after).item, shared=False) is edit
+
+
+@pytest.mark.parametrize(
+    ("title", "summary", "same"),
+    [("A b", "C d", True), (" A\tb", "C  d\n", True), ("A b.", "C d", False), ("A b", "C d.", False)],
+)
+def test_white_space_is_no_text(title: str, summary: str, same: bool) -> None:
+    assert same_text(keyed("A b", summary="C d").item, keyed(title, summary=summary).item) is same

@@ -20,7 +20,7 @@ def read(folder: Path, text: str = "", **environ: str) -> tuple[Settings, list[s
 def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
     settings, problems = read(tmp_path)
     assert problems == []
-    assert settings.storage.url == "sqlite:///data/monitor.db"
+    assert (settings.storage.url, settings.storage.keep) == ("sqlite:///data/monitor.db", None)
     assert settings.encoder.model == "all-MiniLM-L6-v2"
     assert settings.slack.api_url == "https://slack.com/api/"
     assert (settings.slack.channel, settings.slack.ops_channel) == ("#news-alerts", None)
@@ -32,13 +32,14 @@ def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
 def test_a_file_may_say_everything(tmp_path: Path) -> None:
     settings, problems = read(
         tmp_path,
-        "storage: {url: postgresql://user@host/db}\nencoder: {model: models/large}\n"
+        "storage: {url: postgresql://user@host/db, keep: 90d}\nencoder: {model: models/large}\n"
         'slack: {api_url: "http://127.0.0.1:9/api/", channel: C0123456789, ops_channel: "#ops"}\n'
         "fetch: {every: 1.5h, allow_private: [10.0.0.0/8, fd00::/8, 192.168.1.7]}\n"
         "alerts: {max_age: 7d}\nweb: {host: 0.0.0.0, port: 0}\n",
     )
     assert problems == []
     assert settings.storage.url == "postgresql://user@host/db"
+    assert settings.storage.keep == timedelta(days=90)
     assert (settings.slack.channel, settings.slack.ops_channel) == ("C0123456789", "#ops")
     assert settings.fetch.every == timedelta(minutes=90)
     assert settings.fetch.allow_private == tuple(map(ip_network, ("10.0.0.0/8", "fd00::/8", "192.168.1.7")))
@@ -80,6 +81,8 @@ def test_a_file_may_say_everything(tmp_path: Path) -> None:
         ("fetch: {allow_private: [10.0.0.0/8, here]}\n", "1:37: 'here' is not a network"),
         ("fetch: {allow_private: [10]}\n", "1:25: a text is needed here"),
         ("alerts: {max_age: 0h}\n", "1:19: '0h' is too short"),
+        ("storage: {keep: for ever}\n", "1:17: 'for ever' is not a duration"),
+        ("storage: {keep: 0d}\n", "1:17: '0d' is too short"),
         ("storage: {url: mysql://host/db}\n", "1:16: this database is not supported; write sqlite:///"),
         ("storage: {url: 'sqlite:///'}\n", "1:16: this database is not supported"),
         ("storage: {url: sqlite://data.db}\n", "1:16: this database is not supported"),
@@ -128,7 +131,7 @@ def test_every_setting_can_be_set_by_the_environment(tmp_path: Path) -> None:
     urls = {"url": "sqlite:///x"} | dict.fromkeys(("api_url", "proxy", "public_url"), "http://x:3128/")
     for section, part in Settings():
         for key, default in part:
-            value = urls.get(key, values.get(type(default), '"#x"'))
+            value = (urls | {"keep": "90d"}).get(key, values.get(type(default), '"#x"'))
             settings, problems = read(tmp_path, **{f"MONITOR__{section}__{key}".upper(): value})
             assert problems == []
             assert getattr(getattr(settings, section), key) != default

@@ -26,6 +26,7 @@ from monitor.records import (
     NoArticle,
     PollPlan,
     Receipt,
+    Removal,
     Rhythm,
     Score,
     Subscription,
@@ -39,6 +40,7 @@ __all__ = [
     "Ledger",
     "PollStore",
     "ReadStore",
+    "RetentionStore",
     "ScoreStore",
     "Storage",
     "SubscriptionStore",
@@ -99,8 +101,11 @@ class ScoreStore(Protocol):
     def record_vectors(self, model: str, vectors: Mapping[str, Vectors]) -> None:
         """Store vectors by the hash of their text; known ones are left alone."""
 
-    def record_scores(self, item_ids: Sequence[int], scores: Sequence[Score], now: datetime) -> None:
-        """Mark items as scored, and store the scores worth keeping."""
+    def record_scores(self, scored: Sequence[Item], scores: Sequence[Score], now: datetime) -> None:
+        """Mark items as scored, and store the scores worth keeping; decisions made before stay.
+
+        An item that has been edited since it was taken waits on, and its scores are dropped.
+        """
 
 
 class AlertStore(Protocol):
@@ -117,8 +122,9 @@ class AlertStore(Protocol):
 
     def record_decision(
         self, match: Match, verdict: Verdict, deliveries: Sequence[NewDelivery], now: datetime
-    ) -> None:
-        """Store a decision, and with it the deliveries that follow."""
+    ) -> bool:
+        """Store a decision, and with it the deliveries that follow; False if the match waits no more."""
+        ...
 
 
 class TroubleStore(Protocol):
@@ -221,6 +227,21 @@ class DeliverStore(Protocol):
         """Store where the message landed; the delivery is settled."""
 
 
+class RetentionStore(Protocol):
+    """What prune asks."""
+
+    def removable(self, before: datetime) -> Removal:
+        """Count what is removed in the end of what was first seen ``before``.
+
+        Items stay that their feeds still show, and those that wait for a score, a decision or a delivery.
+        """
+        ...
+
+    def remove(self, before: datetime, limit: int) -> int:
+        """Remove up to ``limit`` of them, oldest first, with all that belongs to them; return how many."""
+        ...
+
+
 class Ledger(Protocol):
     """What people ask: reading only."""
 
@@ -252,6 +273,7 @@ class Storage:
     troubles: TroubleStore
     subscriptions: SubscriptionStore
     deliveries: DeliverStore
+    retention: RetentionStore
     ledger: Ledger
     close: Callable[[], None]
 
@@ -264,6 +286,7 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
     from monitor.storage.ledger import SqlLedger
     from monitor.storage.polls import SqlPollStore
     from monitor.storage.reads import SqlReadStore
+    from monitor.storage.retention import SqlRetentionStore
     from monitor.storage.scores import SqlScoreStore
     from monitor.storage.subscriptions import SqlSubscriptionStore
     from monitor.storage.troubles import SqlTroubleStore
@@ -277,6 +300,7 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
         troubles=SqlTroubleStore(engine),
         subscriptions=SqlSubscriptionStore(engine),
         deliveries=SqlDeliverStore(engine),
+        retention=SqlRetentionStore(engine),
         ledger=SqlLedger(engine),
         close=close,
     )

@@ -59,10 +59,19 @@ class SqlAlertStore:
 
     def record_decision(
         self, match: Match, verdict: Verdict, new: Sequence[NewDelivery], now: datetime
-    ) -> None:
-        """Store a decision, and with it the deliveries that follow."""
+    ) -> bool:
+        """Store a decision, and with it the deliveries that follow; False if the match waits no more."""
         topic_id, item_id = match.score.topic_id, match.score.item_id
+        waits = sa.and_(
+            scores.c.topic_id == topic_id,
+            scores.c.item_id == item_id,
+            scores.c.matched,
+            scores.c.decided_at.is_(None),
+        )
         with self._engine.begin() as db:
+            # An edit may have taken the match back since.
+            if not db.execute(scores.update().where(waits).values(decided_at=now)).rowcount:
+                return False
             db.execute(
                 alerts.insert().values(
                     topic_id=topic_id,
@@ -73,11 +82,10 @@ class SqlAlertStore:
                     decided_at=now,
                 )
             )
-            decided = sa.and_(scores.c.topic_id == topic_id, scores.c.item_id == item_id)
-            db.execute(scores.update().where(decided).values(decided_at=now))
             for delivery in new:
                 columns = delivery_columns(delivery, now) | {"topic_id": topic_id, "item_id": item_id}
                 db.execute(deliveries.insert().values(**columns))
+        return True
 
 
 def _same(item: Item) -> sa.ColumnElement[bool]:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from monitor.errors import NoDatabaseError, StorageError
+from monitor.errors import DatabaseInUseError, NoDatabaseError, StorageError
 
 # SQLite 3.7.0–3.51.2 can lose commits when two connections write in WAL mode; see "WAL-reset bug" in
 # SQLite's documentation. 3.44.6 and 3.50.7 carry the correction too.
@@ -98,9 +98,19 @@ def _expect_current(engine: sa.Engine, path: Path) -> None:
 def migrate(engine: sa.Engine) -> None:
     """Bring the schema up to date, in one transaction."""
     config = _alembic()
+    # A table that is made anew is dropped for a moment, with rows that refer to it.
+    _set_foreign_keys(engine, "OFF")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, "head")
+    _set_foreign_keys(engine, "ON")
+
+
+def _set_foreign_keys(engine: sa.Engine, state: str) -> None:
+    # Between transactions, or SQLite takes no notice.
+    connection = engine.raw_connection()
+    connection.cursor().execute(f"PRAGMA foreign_keys = {state}")
+    connection.close()
 
 
 def _alembic() -> alembic.config.Config:
@@ -123,7 +133,9 @@ def _lock(path: Path) -> IO[str]:
         lock.seek(0)
         holder = lock.read().strip() or "unknown"
         lock.close()
-        raise StorageError(f"{path}: another monitor (process {holder}) is using this database") from error
+        raise DatabaseInUseError(
+            f"{path}: another monitor (process {holder}) is using this database"
+        ) from error
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()

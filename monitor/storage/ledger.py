@@ -10,6 +10,7 @@ from monitor.storage.rows import ITEM_WITH_FEED, Row, feed_from, item_from, open
 from monitor.storage.subscriptions import SUBSCRIPTION_WITH_FEED, subscription_from
 from monitor.storage.tables import (
     OPEN_STATES,
+    Utc,
     alerts,
     deliveries,
     feeds,
@@ -45,7 +46,8 @@ class SqlLedger:
 
     def waiting_since(self) -> tuple[datetime | None, datetime | None]:
         """Return since when the oldest item waits for a score, and the oldest message for its channel."""
-        unscored = sa.select(sa.func.min(items.c.first_seen)).where(items.c.scored_at.is_(None))
+        since = sa.func.coalesce(items.c.edited_at, items.c.first_seen, type_=Utc)
+        unscored = sa.select(sa.func.min(since)).where(items.c.scored_at.is_(None))
         undelivered = sa.select(sa.func.min(deliveries.c.created_at)).where(
             deliveries.c.state.in_(OPEN_STATES)
         )

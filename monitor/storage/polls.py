@@ -1,6 +1,7 @@
 """Statements of the poll stage."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,8 +18,8 @@ from monitor.records import (
     PollPlan,
     Rhythm,
 )
+from monitor.storage.documents import record_document
 from monitor.storage.rows import (
-    IN_LIST,
     feed_from,
     health_columns,
     open_troubles,
@@ -27,7 +28,7 @@ from monitor.storage.rows import (
     spec_columns,
 )
 from monitor.storage.subscriptions import push_of, record_push
-from monitor.storage.tables import feeds, items
+from monitor.storage.tables import LISTED, feeds, items
 from monitor.storage.troubles import record_troubles
 
 
@@ -56,6 +57,7 @@ class SqlPollStore:
             gone = known.keys() - {spec.url for spec in specs}
             ids = [known[url].id for url in gone]
             db.execute(feeds.update().where(feeds.c.id.in_(ids)).values(active=False))
+            db.execute(items.update().where(items.c.feed_id.in_(ids), LISTED).values(listed=False))
 
     def claim_due(self, now: datetime, until: datetime, limit: int) -> list[Feed]:
         """Take up to ``limit`` due feeds, longest waiting first; nobody else gets them before ``until``."""
@@ -91,8 +93,9 @@ class SqlPollStore:
     ) -> Changes:
         """Store a poll's items, the feed's validators and the plan; return what the items changed."""
         with self._engine.begin() as db:
-            new = _insert_new(db, feed, items, now)
-            changes = Changes(new=tuple(new), push=push_of(db, feed.id))
+            brought = isinstance(outcome, Fetched)
+            changes = record_document(db, feed, items, now) if brought else Changes()
+            changes = replace(changes, push=push_of(db, feed.id))
             planned = plan(changes)
             columns = {
                 "next_poll_at": planned.next_poll_at,
@@ -136,44 +139,3 @@ def _validators(feed: Feed, outcome: FetchOutcome, now: datetime) -> dict[str, A
     if isinstance(outcome, Fetched):
         columns |= {"body_hash": outcome.body_hash, "hub": outcome.hub, "hub_topic": outcome.self_url}
     return columns
-
-
-def _insert_new(db: sa.Connection, feed: Feed, shown: Sequence[KeyedItem], now: datetime) -> list[KeyedItem]:
-    """Insert the items whose keys this feed has never shown. The table itself is the seen-set."""
-    by_key = {keyed.key: keyed for keyed in reversed(shown)}  # of exact duplicates the first one stays
-    keys = list(by_key)
-    for start in range(0, len(keys), IN_LIST):
-        part = keys[start : start + IN_LIST]
-        seen = sa.select(items.c.key).where(items.c.feed_id == feed.id, items.c.key.in_(part))
-        for key in db.scalars(seen):
-            del by_key[key]
-    # Feeds list the newest first; stored oldest first, ids follow the order of events.
-    new = list(by_key.values())
-    if new:
-        db.execute(items.insert(), [_item_columns(feed, keyed, now) for keyed in new])
-    return new
-
-
-def _has_news_to_read(feed: Feed, keyed: KeyedItem) -> bool:
-    """Say whether an item's article is worth a request: what comes with a feed's backlog rarely alerts."""
-    may_alert = feed.first_polled_at is not None or bool(feed.spec.alert_backlog)
-    return feed.spec.full_text and keyed.item.url is not None and may_alert
-
-
-def _item_columns(feed: Feed, keyed: KeyedItem, now: datetime) -> dict[str, Any]:
-    item = keyed.item
-    return {
-        "feed_id": feed.id,
-        "key": keyed.key,
-        "guid": item.guid,
-        "url": item.url,
-        "canonical_url": keyed.canonical_url,
-        "headline_key": keyed.headline_key,
-        "title": item.title,
-        "summary": item.summary,
-        "author": item.author,
-        "published": item.published,
-        "first_seen": now,
-        "backlog": feed.first_polled_at is None,
-        "article_state": "waiting" if _has_news_to_read(feed, keyed) else None,
-    }

@@ -121,6 +121,7 @@ def item_from(row: Row) -> Item:
         alert_backlog=timedelta(seconds=row["alert_backlog_seconds"]),
         full_text=row["full_text"],
         full_text_missing=row["full_text_missing"],
+        edited_at=row["edited_at"],
     )
 
 

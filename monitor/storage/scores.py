@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 from monitor.records import Item, Score
 from monitor.storage.rows import IN_LIST, ITEM_WITH_FEED, item_from
@@ -49,19 +51,34 @@ class SqlScoreStore:
             with self._engine.begin() as db:
                 db.execute(vectors.insert().prefix_with("OR IGNORE", dialect="sqlite"), rows)
 
-    def record_scores(self, item_ids: Sequence[int], new: Sequence[Score], now: datetime) -> None:
-        """Mark items as scored, and store the scores worth keeping."""
-        rows = [
-            {
-                "item_id": score.item_id,
-                "topic_id": score.topic_id,
-                "score": score.score,
-                "matched": score.matched,
-                "evidence": asdict(score.evidence),
-            }
-            for score in new
-        ]
+    def record_scores(self, scored: Sequence[Item], new: Sequence[Score], now: datetime) -> None:
+        """Mark items as scored, and store the scores worth keeping; decisions made before stay.
+
+        An item that has been edited since it was taken waits on, and its scores are dropped.
+        """
         with self._engine.begin() as db:
-            if rows:
-                db.execute(scores.insert(), rows)
-            db.execute(items.update().where(items.c.id.in_(item_ids)).values(scored_at=now))
+            ids = _unchanged(db, scored)
+            kept = [_columns(score) for score in new if score.item_id in ids]
+            undecided = sa.and_(scores.c.item_id.in_(ids), scores.c.decided_at.is_(None))
+            db.execute(scores.delete().where(undecided))
+            if kept:
+                insert = sqlite.insert(scores)
+                again = {name: insert.excluded[name] for name in ("score", "matched", "evidence")}
+                db.execute(insert.on_conflict_do_update(["item_id", "topic_id"], set_=again), kept)
+            db.execute(items.update().where(items.c.id.in_(ids)).values(scored_at=now))
+
+
+def _unchanged(db: sa.Connection, scored: Sequence[Item]) -> set[int]:
+    taken = {item.id: item.edited_at for item in scored}
+    query = sa.select(items.c.id, items.c.edited_at).where(items.c.id.in_(taken))
+    return {id_ for id_, edited_at in db.execute(query) if edited_at == taken[id_]}
+
+
+def _columns(score: Score) -> dict[str, Any]:
+    return {
+        "item_id": score.item_id,
+        "topic_id": score.topic_id,
+        "score": score.score,
+        "matched": score.matched,
+        "evidence": asdict(score.evidence),
+    }

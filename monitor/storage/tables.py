@@ -1,8 +1,10 @@
 """The schema. The tables are the queues: a stage finds its work by the rows that lack its mark.
 
 feeds ─< items ─< scores ─< alerts ─< deliveries          vectors (by model and text)
-feeds ─< troubles
-feeds ─< subscriptions
+   │       └────< item_versions
+   ├───< troubles
+   ├───< subscriptions
+   └───< tombstones
 
 poll takes feeds that are due; read takes items whose article is waiting; score takes the other items without
 ``scored_at``; alert takes matched scores without ``decided_at``; tell takes troubles whose beginning or end
@@ -101,6 +103,9 @@ items = sa.Table(
     sa.Column("published", Utc),
     sa.Column("first_seen", Utc, nullable=False),
     sa.Column("backlog", sa.Boolean, nullable=False),
+    # Whether the feed's last document held it.
+    sa.Column("listed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("edited_at", Utc),
     # None: there is no article to read. Else waiting, read, or missing for a reason.
     sa.Column("article_state", sa.Text),
     sa.Column("full_text", sa.Text),
@@ -123,6 +128,32 @@ sa.Index(
     items.c.id,
     sqlite_where=items.c.article_state == "waiting",
     postgresql_where=items.c.article_state == "waiting",
+)
+
+LISTED = items.c.listed == sa.true()  # spelled in queries as in the index, or SQLite does not see it
+LEFT = items.c.listed == sa.false()
+sa.Index("ix_items_listed", items.c.feed_id, sqlite_where=LISTED, postgresql_where=LISTED)
+sa.Index("ix_items_left", items.c.first_seen, sqlite_where=LEFT, postgresql_where=LEFT)
+
+# What edited items told before.
+item_versions = sa.Table(
+    "item_versions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("item_id", sa.ForeignKey("items.id"), nullable=False),
+    sa.Column("seen_at", Utc, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Index("ix_item_versions_item_id", "item_id"),
+)
+
+# The keys of items that retention has removed: they are known, and never new again.
+tombstones = sa.Table(
+    "tombstones",
+    metadata,
+    sa.Column("feed_id", sa.ForeignKey("feeds.id"), primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 troubles = sa.Table(
@@ -206,6 +237,9 @@ alerts = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("duplicate_of", sa.ForeignKey("items.id")),
     sa.Column("decided_at", Utc, nullable=False),
+    # What an item is referred to by has to be found when it is removed.
+    sa.Index("ix_alerts_item_id", "item_id"),
+    sa.Index("ix_alerts_duplicate_of", "duplicate_of"),
 )
 
 deliveries = sa.Table(

@@ -40,7 +40,7 @@ def matched(storage: Storage, shown: KeyedItem, *topic_ids: str, **of_feed: Any)
     name = of_feed.pop("name", "Wire")
     found = stored_items(storage, shown, name=name, url=f"https://{name}.example/", **of_feed)[-1]
     scores = [score(found.id, topic_id=topic_id) for topic_id in topic_ids or ("patrols",)]
-    storage.scores.record_scores([found.id], scores, NOW)
+    storage.scores.record_scores([found], scores, NOW)
 
 
 def reasons(reports: list[AlertReport]) -> list[str]:

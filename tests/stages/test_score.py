@@ -6,7 +6,7 @@ import pytest
 from builders import NOW, item, keyed, stored_items, topic
 from words import WordEncoder
 
-from monitor.records import Topic
+from monitor.records import Item, Topic
 from monitor.relevance import item_text
 from monitor.score import BATCH, KEPT_FROM, ScoreReport, Scoring, Vectoriser, in_scope, topic_vectors
 from monitor.storage import ScoreStore, Storage
@@ -153,10 +153,10 @@ async def test_vectors_are_on_record_before_the_scores_that_rest_on_them(
         def record_vectors(self, model: str, vectors: Mapping[str, Vectors]) -> None:
             self._store.record_vectors(model, vectors)
 
-        def record_scores(self, item_ids: Sequence[int], scores: Sequence[Any], now: Any) -> None:
+        def record_scores(self, scored: Sequence[Item], scores: Sequence[Any], now: Any) -> None:
             hashes = [text_hash(item_text(i.title, i.summary)) for i in self._store.unscored(99)]
             self.known.append(self._store.vectors(encoder.model, hashes).keys() == set(hashes))
-            self._store.record_scores(item_ids, scores, now)
+            self._store.record_scores(scored, scores, now)
 
     stored_items(storage, keyed(1), keyed(2))
     watching = Watching(storage.scores)

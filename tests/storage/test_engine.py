@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import alembic.command
 import pysqlite3
 import pytest
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from builders import NOW, keyed, opened, spec, stored_items
 
 from monitor.errors import StorageError
 from monitor.storage import open_storage
-from monitor.storage.engine import open_engine, sqlite_is_sound
+from monitor.storage.engine import _alembic, _sqlite_engine, open_engine, sqlite_is_sound
 from monitor.storage.tables import metadata
 
 Start = Callable[[str], subprocess.Popen[str]]
@@ -117,6 +118,32 @@ def test_migrations_lead_to_the_tables_that_the_code_expects(database_file: Path
     close()
 
 
+def test_a_database_of_the_first_schema_keeps_its_rows(database_file: Path) -> None:
+    engine = _sqlite_engine(database_file)
+    config = _alembic()
+    with engine.begin() as db:
+        config.attributes["connection"] = db
+        alembic.command.upgrade(config, "0001")
+        db.exec_driver_sql(
+            "INSERT INTO feeds (id, url, name, tags, every_seconds, alert_backlog_seconds, full_text, active,"
+            " next_poll_at) VALUES (1, 'https://wire.example/rss', 'Wire', '[]', 1, 0, 0, 1, '2026-11-20')"
+        )
+        db.exec_driver_sql(
+            "INSERT INTO items (id, feed_id, key, title, summary, first_seen, backlog)"
+            " VALUES (1, 1, 'key-1', 'T', 'S', '2026-11-20 12:00:00', 0)"
+        )
+    engine.dispose()
+    with opened(database_file) as storage:
+        assert [item.key for item in storage.scores.unscored(9)] == ["key-1"]
+    engine, close = open_engine(f"sqlite:///{database_file}")
+    with closing(engine.connect()) as db:
+        assert db.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert db.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+        (created,) = db.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'items'").one()
+        assert "REFERENCES feeds" in created
+    close()
+
+
 def test_partial_indexes_are_as_the_tables_say(database_file: Path, tmp_path: Path) -> None:
     def indexes(engine: sa.Engine) -> dict[str, str]:
         with closing(engine.connect()) as db:
@@ -131,6 +158,8 @@ def test_partial_indexes_are_as_the_tables_say(database_file: Path, tmp_path: Pa
     created = sa.create_engine(f"sqlite:///{tmp_path / 'created.db'}", module=pysqlite3)
     metadata.create_all(created)
     assert indexes(migrated).keys() == {
+        "ix_items_left",
+        "ix_items_listed",
         "ix_items_unread",
         "ix_items_unscored",
         "ix_scores_undecided",

@@ -46,7 +46,7 @@ def test_history_tells_score_decision_and_delivery_per_topic(storage: Storage) -
         score(item.id, topic_id="told", score=90.0),
         score(item.id, topic_id="quiet", score=70.0),
     ]
-    storage.scores.record_scores([item.id], scores, NOW)
+    storage.scores.record_scores([item], scores, NOW)
     matches = {match.score.topic_id: match for match in storage.alerts.undecided(10)}
     duplicate = Verdict(decision="quiet", reason="duplicate", duplicate_of=item.id)
     storage.alerts.record_decision(matches["told"], ALERT, [new_delivery(1), new_delivery(2, "#b")], NOW)
@@ -89,9 +89,7 @@ def test_counts(storage: Storage) -> None:
         storage.polls.record_poll(feed, outcome, [], NOW, judged(feed, outcome, NOW))
     scored = items[:5]
     low = score(items[4].id, score=20.0, matched=False)
-    storage.scores.record_scores(
-        [item.id for item in scored], [low, *(score(item.id) for item in items[:4])], NOW
-    )
+    storage.scores.record_scores(scored, [low, *(score(item.id) for item in items[:4])], NOW)
     matches = storage.alerts.undecided(10)
     for n, match in enumerate(matches[:3]):
         quiet = Verdict(decision="quiet", reason="too_old")

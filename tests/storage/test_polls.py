@@ -110,8 +110,8 @@ class TestRecordPoll:
     def test_an_item_is_new_once(self, storage: Storage, polled_feed: Feed) -> None:
         shown = [keyed(1), keyed(2)]
         assert len(storage.polls.record_poll(polled_feed, fetched(), shown, NOW, next_at(NOW)).new) == 2
-        edited = [keyed(1, title="Edited"), keyed(2), keyed(3)]
-        assert len(storage.polls.record_poll(polled_feed, fetched(), edited, NOW, next_at(NOW)).new) == 1
+        shown = [keyed(1), keyed(2), keyed(3)]
+        assert len(storage.polls.record_poll(polled_feed, fetched(), shown, NOW, next_at(NOW)).new) == 1
         stored = {item.key: item.title for item in storage.scores.unscored(9)}
         assert stored == {f"key-{n}": keyed(n).item.title for n in (1, 2, 3)}
 
