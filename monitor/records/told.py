@@ -1,0 +1,38 @@
+"""What people ask afterwards."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.records.items import Item
+from monitor.records.judged import Score, Verdict
+from monitor.records.sent import DeliveryState, Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryStatus:
+    """Where a delivery stands."""
+
+    channel: str
+    state: DeliveryState
+    attempt: int
+    last_error: str | None
+    receipt: Receipt | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicHistory:
+    """What one topic made of an item: its score, the decision (None while waiting) and the deliveries."""
+
+    score: Score
+    verdict: Verdict | None
+    decided_at: datetime | None
+    deliveries: tuple[DeliveryStatus, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What happened to one item."""
+
+    item: Item
+    scored_at: datetime | None
+    topics: tuple[TopicHistory, ...]
