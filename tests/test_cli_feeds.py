@@ -152,6 +152,7 @@ async def test_checking_a_feed(site: Site, config: Path) -> None:
     assert plain["checkup"]["newest"] == "2026-11-20T12:00:00+00:00"
 
 
+@pytest.mark.slow
 async def test_checking_what_is_no_feed(site: Site, config: Path) -> None:
     for url, words in (
         (site.page("/page", html()), "monitor feeds add"),

@@ -78,7 +78,7 @@ def _entry_block(entry: NoticeEntry) -> Block:
     name = _cut(entry.subject, MAX_TITLE)
     head: list[Block] = [{"type": "text", "text": f"{_mark(entry)} "}]
     if entry.url and _host(entry.url):
-        head.append({"type": "link", "url": entry.url, "text": name, "style": {"bold": True}})
+        head.append(_link(entry.url, name))
     else:
         head.append({"type": "text", "text": name, "style": {"bold": True}})
     head.append({"type": "text", "text": _cut("\n".join(("", *_said(entry))), MAX_TEXT)})
@@ -109,12 +109,18 @@ def _headline_block(message: Message) -> Block:
     bold = {"bold": True}
     host = _host(message.url)
     if message.url and host:
-        elements.append({"type": "link", "url": message.url, "text": _headline(message), "style": bold})
+        elements.append(_link(message.url, _headline(message)))
         # The address a link leads to is shown in plain sight, whatever its title says.
         elements.append({"type": "text", "text": f"  {host}"})
     else:
         elements.append({"type": "text", "text": _headline(message), "style": bold})
     return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}
+
+
+def _link(url: str, text: str) -> Block:
+    scheme, colon, rest = url.partition(":")
+    # Slack knows a web address by how it begins, and only in small letters.
+    return {"type": "link", "url": scheme.lower() + colon + rest, "text": text, "style": {"bold": True}}
 
 
 def _mention(mention: str) -> Block:

@@ -313,6 +313,7 @@ async def test_items_that_have_lost_their_dates(storage: Storage) -> None:
         )
 
 
+@pytest.mark.slow
 async def test_a_feed_that_has_fallen_silent(storage: Storage) -> None:
     async with serving() as server, desk(storage, spec(url=f"{server.origin}/feed")) as at:
         for n in range(1, 60):  # an item at each poll
@@ -387,6 +388,7 @@ async def test_a_redirect_that_is_not_for_good_moves_nothing(storage: Storage) -
 # --- all feeds at once ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_when_two_hundred_feeds_fail_at_once_it_is_our_network(storage: Storage) -> None:
     limits = replace(LIMITS, allow_private=(ip_network("127.0.0.0/8"),), concurrency=200)
     async with serving(host="0.0.0.0") as server:
@@ -444,6 +446,7 @@ async def test_a_304_that_hides_items_is_found_out_and_the_server_believed_no_mo
         assert storage.ledger.counts()["items"] == 3, "asked without conditions"
 
 
+@pytest.mark.slow
 async def test_a_server_that_tells_the_truth_is_asked_for_the_whole_once_a_day(storage: Storage) -> None:
     async with serving() as server, desk(storage, spec(url=f"{server.origin}/feed")) as at:
         server.says["/feed"] = answer(rss(1), "200 OK", 'ETag: "1"')
