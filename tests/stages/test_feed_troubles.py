@@ -333,6 +333,35 @@ async def test_a_feed_that_has_fallen_silent(storage: Storage) -> None:
         assert at.told()[1].startswith("Over: Wire")
 
 
+async def test_guids_that_are_all_made_anew(storage: Storage) -> None:
+    def shown(generation: str, count: int) -> bytes:
+        items = "".join(
+            f"<item><guid isPermaLink='false'>{generation}{n}</guid><link>https://wire.example/{n}</link>"
+            f"<title>Report number {n} of the river patrol</title></item>"
+            for n in range(count)
+        )
+        dated = (
+            f"<item><guid>dated</guid><pubDate>{format_datetime(NOW)}</pubDate><title>Dated</title></item>"
+        )
+        return answer(f"<rss version='2.0'><channel>{items}{dated}</channel></rss>".encode())
+
+    async with serving() as server, desk(storage, spec(url=f"{server.origin}/feed")) as at:
+        server.says["/feed"] = shown("a", 40)
+        await at.round(2)
+        for generation in "bcd":
+            server.says["/feed"] = shown(generation, 40)
+            await at.round()
+        (told,) = at.told()
+        assert "40 of its 41 items came back under other guids" in told
+        assert "told no second time" in told
+        assert storage.ledger.counts()["items"] == 41
+        for count in range(41, 46):  # five documents with news, their guids steady
+            server.says["/feed"] = shown("d", count)
+            await at.round()
+        assert at.told()[1].startswith("Over: Wire")
+        assert storage.ledger.counts()["items"] == 46
+
+
 # --- moving ---------------------------------------------------------------------------------------------
 
 
