@@ -54,10 +54,21 @@ class Alert:
         """Decide on every match that waits; return how many there were."""
         decided = 0
         while matches := await self._database(self._store.undecided, _BATCH):
+            failure: Exception | None = None
+            before = decided
             for match in matches:
-                if report := await self._database(self._decide, match):
+                try:
+                    report = await self._database(self._decide, match)
+                except Exception as error:
+                    # One match's surprise must not cost those behind it.
+                    logger.exception("decision_failed", extra={"item": match.item.id})
+                    failure = error
+                    continue
+                if report:
                     self._on_report(report)
                     decided += 1
+            if failure and decided == before:
+                raise failure
         return decided
 
     def _decide(self, match: Match) -> AlertReport | None:
@@ -99,7 +110,10 @@ def message_for(match: Match, topic: Topic, also_in: list[str]) -> Message:
 
 
 def new_delivery(item: Item, topic_id: str, channel: str, message: Message) -> NewDelivery:
-    """Return the delivery of a message; the same item, topic and channel always give the same id."""
-    told = "\0".join((topic_id, item.feed_url, item.key, channel)).encode()
+    """Return the delivery of a message; the same item, topic and channel always give the same id.
+
+    A key may pass from one item to another, when guids are used again; a row and its first moment do not.
+    """
+    told = "\0".join((topic_id, item.feed_url, str(item.id), item.first_seen.isoformat(), channel)).encode()
     digest = base64.b32encode(hashlib.sha256(told).digest()).decode().lower()
     return NewDelivery(id=digest[:26], channel=channel, message=message)

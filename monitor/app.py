@@ -17,6 +17,7 @@ from functools import partial
 from statistics import median_low
 
 from monitor.alert import Alert, AlertReport
+from monitor.blackout import Blackout
 from monitor.configuration import Configuration
 from monitor.deliver import PACE, SETTLE, Deliver, DeliverReport
 from monitor.errors import MonitorError
@@ -152,7 +153,9 @@ async def open_pipeline(
             moved = await database(storage.deliveries.readdress, channels, slack.channel)
             if moved:
                 logger.warning("readdressed_deliveries", extra={"messages": moved})
-            blackout_since = await database(storage.troubles.blackout_since)
+            blackout = Blackout.resumed(
+                await database(storage.troubles.blackout_since), await database(storage.ledger.feeds)
+            )
             limits = FetchLimits(allow_private=config.settings.fetch.allow_private, proxy=proxy)
             async with open_source(limits) as source, open_articles(limits) as articles:
                 pipeline = Pipeline(
@@ -166,7 +169,7 @@ async def open_pipeline(
                         now=now,
                         on_report=reported,
                         every=config.settings.fetch.every,
-                        blackout_since=blackout_since,
+                        blackout=blackout,
                     ),
                     read=Read(store=storage.reads, database=database, source=articles, on_report=reported),
                     scoring=asyncio.create_task(

@@ -3,6 +3,7 @@
 Nothing here is stored but entries of ``feeds.yaml``; the service takes them up at its next start.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -25,7 +26,7 @@ from monitor.feeds import (
 )
 from monitor.fields import duration, interval, split_url, web_url, written_duration
 from monitor.records import Fetched, FetchFailed, NotModified, PollHints
-from monitor.settings import Settings
+from monitor.settings import Settings, fetch_proxy
 from monitor.text import clean
 from monitor.yamlfile import mask_secrets
 
@@ -282,7 +283,9 @@ def _entry(outline: Outline, name: str, every: timedelta | None = None) -> NewFe
 
 
 def _limits(settings: Settings) -> FetchLimits:
-    return FetchLimits(allow_private=settings.fetch.allow_private)
+    return FetchLimits(
+        allow_private=settings.fetch.allow_private, proxy=fetch_proxy(settings.fetch, os.environ)
+    )
 
 
 def _time(moment: datetime) -> str:

@@ -28,13 +28,13 @@ def feeds_list(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> No
     """List the configured feeds with what is known of their health."""
     with exit_codes():
         loaded = load(config)
-        from monitor import explain as explaining
+        from monitor import feedtable
 
-        rows = explaining.feed_rows(loaded)
+        rows = feedtable.feed_rows(loaded)
         if as_json:
             print_json(rows)
         else:
-            explaining.print_feeds(rows)
+            feedtable.print_feeds(rows, feedtable.blackout(loaded))
 
 
 @feeds_app.command("add")

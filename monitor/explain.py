@@ -1,20 +1,14 @@
 """Answers what people ask of the ledger: what happened to this item, and how are the feeds?"""
 
-import sys
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from monitor.cadence import hourly
 from monitor.configuration import Configuration
-from monitor.errors import NoDatabaseError
 from monitor.identity import canonical_url
 from monitor.policy import REASONS
-from monitor.records import DeliveryStatus, Feed, FeedHealth, History, Subscription, TopicHistory
-from monitor.storage import Storage, open_storage
+from monitor.records import DeliveryStatus, History, TopicHistory
+from monitor.storage import open_storage
 
 
 def histories(config: Configuration, url: str) -> list[History]:
@@ -84,100 +78,6 @@ def _delivery_line(delivery: DeliveryStatus) -> str:
 def as_json(found: list[History]) -> list[dict[str, Any]]:
     """Return histories as plain JSON values, times in ISO format."""
     return [_plain(asdict(history)) for history in found]
-
-
-def feed_rows(config: Configuration) -> list[dict[str, Any]]:
-    """Return one row per configured feed: what was asked for, and its health once it has been polled."""
-    known, hubs = _known_feeds(config)
-    rows = []
-    for spec in config.feeds:
-        feed = known.get(spec.url)
-        rows.append(
-            {
-                "name": spec.name,
-                "url": spec.url,
-                "tags": sorted(spec.tags),
-                "every_seconds": spec.every.total_seconds(),
-                "health": _health(feed),
-                "last_success_at": _plain(feed.last_success_at) if feed else None,
-                "next_poll_at": _plain(feed.next_poll_at) if feed else None,
-                "items_per_day": _per_day(feed),
-                **_health_columns(feed.health if feed else FeedHealth()),
-                "hub": _hub_columns(hubs[spec.url]) if spec.url in hubs else None,
-            }
-        )
-    return rows
-
-
-def _hub_columns(subscription: Subscription) -> dict[str, Any]:
-    return {
-        "url": subscription.hub,
-        "lease_until": _plain(subscription.push.lease_until),
-        "trusted": subscription.push.trusted,
-        "forged": subscription.forged,
-        "last_error": subscription.last_error,
-    }
-
-
-def _health_columns(health: FeedHealth) -> dict[str, Any]:
-    return {
-        "failures": health.failures,
-        "failure": health.failure,
-        "last_error": health.last_error,
-        "asked_at": health.address,
-        "last_item_at": _plain(health.last_item_at),
-        "expected_by": _plain(health.expected_by),
-        "mistrusted_at": _plain(health.mistrusted_at),
-    }
-
-
-def print_feeds(rows: list[dict[str, Any]]) -> None:
-    """Print feed rows as a table, troubled ones first."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("feed", "health", "last success", "last item"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("a day", justify="right")
-    for column in ("tags", "trouble"):
-        table.add_column(column, overflow="fold")
-    for row in sorted(rows, key=lambda row: (row["health"] == "ok", -row["failures"], row["name"])):
-        success, item = (
-            (row[name] or "")[:16].replace("T", " ") for name in ("last_success_at", "last_item_at")
-        )
-        per_day = "" if row["items_per_day"] is None else f"{row['items_per_day']:.1f}"
-        trouble = row["last_error"] or (f"asked at {row['asked_at']}" if row["asked_at"] else "")
-        table.add_row(row["name"], row["health"], success, item, per_day, " ".join(row["tags"]), trouble)
-    # Into a file or a pipe there is no width to keep to.
-    width = None if sys.stdout.isatty() else 200
-    Console(markup=False, highlight=False, width=width).print(table)
-
-
-def _known_feeds(config: Configuration) -> tuple[dict[str, Feed], dict[str, Subscription]]:
-    """Return the feeds and the subscriptions to their hubs, by the feeds' addresses."""
-    try:
-        storage: Storage = open_storage(config.settings.storage.url, read_only=True)
-    except NoDatabaseError:
-        return {}, {}
-    try:
-        wanted = [found for found in storage.ledger.subscriptions() if found.wanted]
-        feeds = {feed.spec.url: feed for feed in storage.ledger.feeds()}
-        return feeds, {found.feed_url: found for found in wanted}
-    finally:
-        storage.close()
-
-
-def _health(feed: Feed | None) -> str:
-    if feed is None or feed.last_polled_at is None:
-        return "not polled yet"
-    if feed.health.failures:
-        return f"failing ({feed.health.failures}x {feed.health.failure})"
-    return ", ".join(sorted(feed.troubles)) or "ok"
-
-
-def _per_day(feed: Feed | None) -> float | None:
-    """Return how many items a day the feed is known to bring, if that is known yet."""
-    if feed is None or feed.rhythm is None:
-        return None
-    return round(sum(hourly(feed.rhythm)), 1)
 
 
 def _time(moment: datetime | None) -> str:

@@ -5,7 +5,7 @@ once, and so is its end.
 
 failing        failures since the last good poll that weigh 2 or more together
 moved          the same permanent redirect at three polls in a row: from then on the feed is asked there
-silent         nothing new for eight of its usual gaps, and four days at least
+silent         nothing new for twice as long as of late at most, and four days at least
 undated        no item of a document has a date
 churn          at least half of a document's items came back under other guids
 """
@@ -13,8 +13,8 @@ churn          at least half of a document's items came back under other guids
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
-from monitor.cadence import hourly
 from monitor.checkup import written_age
 from monitor.records import (
     Changes,
@@ -25,7 +25,6 @@ from monitor.records import (
     FetchFailed,
     FetchOutcome,
     NotModified,
-    Rhythm,
     Trouble,
     TroubleKind,
     Trust,
@@ -38,6 +37,7 @@ WEIGHTS: Mapping[FailureKind, float] = {
     "challenge": SOFT,
     "connect": TEMPORARY,
     "empty": SOFT,
+    "fault": HARD,
     "gone": HARD,
     "hang": HARD,
     "html": SOFT,
@@ -54,7 +54,9 @@ TOLD_FROM = 2.0
 FEWEST = 3
 """Items; fewer tell nothing about all the items of a feed."""
 MOVES = 3
-SILENT_GAPS = 8
+SILENT_GAPS = 2
+"""Times the longest gap between two arrivals of late: some feeds publish once a week, all at once."""
+GAP_HALF_LIFE = timedelta(days=28)
 LEAST_SILENCE = timedelta(days=4)
 """A long weekend."""
 PATIENCE = timedelta(days=30)
@@ -70,6 +72,7 @@ REMEDIES: Mapping[TroubleKind, str] = {
     "churn": "Nothing to do: known items are recognised by address and headline, and told no second time.",
     "connect": "If the site opens in a browser here, look at this machine's DNS and firewall; else wait.",
     "empty": "Nothing to do at first: servers with trouble of their own often answer like this.",
+    "fault": "This is a defect of monitor's own: please report it, with what the log says.",
     "hang": "The document takes longer to read than any feed should. Tell the publisher, or remove it.",
     "moved": "Put the new address into feeds.yaml. Until then the feed is asked there anyway.",
     "parse": "Tell the publisher that the document is broken; `monitor feeds check URL` shows more.",
@@ -85,11 +88,18 @@ REMEDIES: Mapping[TroubleKind, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
-    """A feed's health after a poll, and which troubles that begins and ends."""
+    """A feed's health after a poll, and which troubles that begins, ends, or replaces by others."""
 
     health: FeedHealth
     begun: tuple[Trouble, ...] = ()
     ended: frozenset[TroubleKind] = frozenset()
+    replaced: frozenset[TroubleKind] = frozenset()
+
+
+def looks_elsewhere(feed: Feed, outcome: FetchOutcome) -> bool:
+    """Say whether a feed that has moved is to be asked at its old address too: the new one fails for long."""
+    failing = isinstance(outcome, FetchFailed) and feed.health.failures >= MOVES
+    return failing and feed.health.address is not None
 
 
 def trust(feed: Feed, now: datetime) -> Trust:
@@ -101,10 +111,8 @@ def trust(feed: Feed, now: datetime) -> Trust:
     return "full" if verified else "verify"
 
 
-def assess(
-    feed: Feed, outcome: FetchOutcome, changes: Changes, rhythm: Rhythm | None, now: datetime
-) -> Assessment:
-    """Judge a feed after one more poll; ``rhythm`` is what is known of it by now."""
+def assess(feed: Feed, outcome: FetchOutcome, changes: Changes, now: datetime) -> Assessment:
+    """Judge a feed after one more poll."""
     if isinstance(outcome, FetchFailed):
         return _failed(feed, outcome)
     health = replace(feed.health, failures=0, weight=0.0, failure=None, last_error=None)
@@ -115,7 +123,7 @@ def assess(
         if outcome.denied and changes.new:
             health = replace(health, mistrusted_at=now)
         health = replace(health, steady=0 if _churned(outcome, changes) else health.steady + 1)
-    health = _expecting(feed, health, changes, rhythm, now)
+    health = _expecting(feed, health, changes, now)
     signs = dict(_signs(feed, health, outcome, changes, now))
     begun = tuple(
         Trouble(kind=kind, cause=cause)
@@ -134,11 +142,14 @@ def _failed(feed: Feed, outcome: FetchFailed) -> Assessment:
         failure=outcome.kind,
         last_error=outcome.message,
     )
-    if health.weight < TOLD_FROM or feed.troubles & WEIGHTS.keys():
+    told = frozenset(kind for kind in feed.troubles if kind in WEIGHTS)
+    # What began as something that may pass has become something that will not.
+    worse = WEIGHTS[outcome.kind] == HARD and feed.health.failure == outcome.kind and outcome.kind not in told
+    if health.weight < TOLD_FROM or (told and not worse):
         return Assessment(health=health)
-    # An address that fails for long was no better than the one it replaced.
-    health = replace(health, address=None, moved_to=None, moved_times=0)
-    return Assessment(health=health, begun=(Trouble(kind=outcome.kind, cause=outcome.message),))
+    return Assessment(
+        health=health, begun=(Trouble(kind=outcome.kind, cause=outcome.message),), replaced=told
+    )
 
 
 def _located(health: FeedHealth, outcome: Fetched | NotModified) -> FeedHealth:
@@ -151,25 +162,24 @@ def _located(health: FeedHealth, outcome: Fetched | NotModified) -> FeedHealth:
     return replace(health, address=outcome.moved_to, moved_to=None, moved_times=0)
 
 
-def _expecting(
-    feed: Feed, health: FeedHealth, changes: Changes, rhythm: Rhythm | None, now: datetime
-) -> FeedHealth:
+def _expecting(feed: Feed, health: FeedHealth, changes: Changes, now: datetime) -> FeedHealth:
     """Return by when something new should appear, if something has appeared now, or never was expected."""
-    if changes.new and feed.first_polled_at is not None:
-        return replace(health, last_item_at=now, expected_by=now + _patience(rhythm))
+    if changes.new and feed.first_polled_at is not None and health.last_item_at is not None:
+        gap = (now - health.last_item_at).total_seconds()
+        fade = 0.5 ** (gap / GAP_HALF_LIFE.total_seconds())
+        longest = max(gap, (health.longest_gap or 0.0) * fade)
+        wait = max(SILENT_GAPS * timedelta(seconds=longest), LEAST_SILENCE)
+        return replace(health, last_item_at=now, longest_gap=longest, expected_by=now + wait)
     if health.expected_by is not None:
         return health
     # A feed that has just been met may have fallen silent long ago.
-    dates = [keyed.item.published for keyed in changes.new if keyed.item.published]
-    newest = max((date for date in dates if date <= now), default=now)
-    return replace(health, last_item_at=newest, expected_by=newest + max(_patience(rhythm), PATIENCE))
-
-
-def _patience(rhythm: Rhythm | None) -> timedelta:
-    if rhythm is None:
-        return PATIENCE
-    gap = timedelta(days=1) / sum(hourly(rhythm))
-    return max(SILENT_GAPS * gap, LEAST_SILENCE)
+    dates = sorted(keyed.item.published for keyed in changes.new if keyed.item.published)
+    past = [date for date in dates if date <= now] or [now]
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(past)]
+    wait = max(SILENT_GAPS * timedelta(seconds=max(gaps, default=0.0)), PATIENCE)
+    return replace(
+        health, last_item_at=past[-1], longest_gap=max(gaps, default=None), expected_by=past[-1] + wait
+    )
 
 
 def _churned(outcome: Fetched, changes: Changes) -> bool:

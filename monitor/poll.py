@@ -7,13 +7,13 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from monitor.blackout import Blackout
 from monitor.cadence import demand, news_wait, next_poll, next_try, observe, pushed_wait, wait_worth
-from monitor.feedhealth import assess, trust
+from monitor.feedhealth import assess, looks_elsewhere, trust
 from monitor.feeds import Source
 from monitor.identity import canonical_url, item_keys
 from monitor.records import Changes, Feed, Fetched, FetchFailed, FetchOutcome, KeyedItem, PollPlan
@@ -58,7 +58,7 @@ class Poll:
         every: timedelta,
         concurrency: int = CONCURRENCY,
         chance: Callable[[], float] = random.random,
-        blackout_since: datetime | None = None,
+        blackout: Blackout | None = None,
     ) -> None:
         self._store = store
         self._troubles = troubles
@@ -72,7 +72,7 @@ class Poll:
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._worth: float | None = None
         self._worth_at: datetime | None = None
-        self._blackout = Blackout(since=blackout_since)
+        self._blackout = blackout or Blackout()
 
     async def start_due(self) -> int:
         """Begin polling the feeds that are due, as many as there is room for; return how many."""
@@ -113,23 +113,42 @@ class Poll:
     async def _poll(self, feed: Feed) -> None:
         began = self._now()
         try:
-            outcome = await self._source.fetch(feed, trust(feed, self._now()))
-            items = recognise(outcome)
-            now = self._now()
-            await self._watch_network(feed, outcome, now)
-            plan = partial(self._plan, feed, outcome, began, now)
-            changes = await self._database(self._store.record_poll, feed, outcome, items, now, plan)
-        except Exception:
-            # One feed's surprise must not cost the others; its claim runs out and it is tried again.
+            feed, outcome = await self._fetch(feed)
+            await self._watch_network(feed, outcome, began)
+            changes = await self._record(feed, outcome, recognise(outcome), began)
+        except Exception as error:
+            # One feed's surprise must not cost the others, nor pass in silence.
             logger.exception("poll_crashed", extra={"feed": feed.spec.name})
-            return
+            outcome, changes = _fault(error), Changes()
+            try:
+                await self._record(feed, outcome, [], began)
+            except Exception:
+                # Not even that: the claim runs out, and the feed is tried again.
+                logger.exception("poll_not_recorded", extra={"feed": feed.spec.name})
+                return
         _log(feed, outcome, changes)
         report = PollReport(feed=feed, outcome=outcome, new=len(changes.new), edited=changes.edited)
         self._on_report(report)
 
-    async def _watch_network(self, feed: Feed, outcome: FetchOutcome, now: datetime) -> None:
+    async def _fetch(self, feed: Feed) -> tuple[Feed, FetchOutcome]:
+        """Ask a feed where it lives now; if that fails for long, also where it used to live."""
+        outcome = await self._source.fetch(feed, trust(feed, self._now()))
+        if not looks_elsewhere(feed, outcome):
+            return feed, outcome
+        at_home = replace(feed, health=replace(feed.health, address=None))
+        again = await self._source.fetch(at_home, "none")
+        return (feed, outcome) if isinstance(again, FetchFailed) else (at_home, again)
+
+    async def _record(
+        self, feed: Feed, outcome: FetchOutcome, items: list[KeyedItem], began: datetime
+    ) -> Changes:
+        now = self._now()
+        plan = partial(self._plan, feed, outcome, began, now)
+        return await self._database(self._store.record_poll, feed, outcome, items, now, plan)
+
+    async def _watch_network(self, feed: Feed, outcome: FetchOutcome, began: datetime) -> None:
         """Notice when all feeds are out of reach together, and when they are back."""
-        match self._blackout.note(feed, outcome, now):
+        match self._blackout.note(feed, outcome, began):
             case "begins":
                 assert self._blackout.since is not None
                 logger.error("blackout", extra={"reason": self._blackout.cause})
@@ -138,7 +157,7 @@ class Poll:
                 )
             case "ends":
                 logger.warning("blackout_over")
-                await self._database(self._troubles.end_blackout, now)
+                await self._database(self._troubles.end_blackout, self._now())
 
     def _plan(
         self, feed: Feed, outcome: FetchOutcome, began: datetime, now: datetime, changes: Changes
@@ -162,13 +181,14 @@ class Poll:
                 learned = news_wait(rhythm, self._worth, feed.spec.every, now)
             learned = pushed_wait(learned or feed.spec.every, feed.spec.every, relied_on_for(push, now))
         due = next_poll(feed, outcome, now, chance, learned=learned, hint=hint)
-        found = assess(feed, outcome, changes, rhythm, now)
+        found = assess(feed, outcome, changes, now)
         return PollPlan(
             next_poll_at=due if pinged is None else min(due, pinged),
             rhythm=rhythm,
             health=found.health,
             begun=found.begun,
             ended=found.ended,
+            replaced=found.replaced,
             push=push,
         )
 
@@ -176,6 +196,12 @@ class Poll:
         """How long news may wait before a request is worth it, all learned feeds together at their budget."""
         demands = [demand(rhythm) for rhythm in self._store.rhythms()]
         return wait_worth(demands, self._every) if demands else None
+
+
+def _fault(error: Exception) -> FetchFailed:
+    return FetchFailed(
+        kind="fault", message=f"What the feed sent could not be taken in ({type(error).__name__})."
+    )
 
 
 def recognise(outcome: FetchOutcome) -> list[KeyedItem]:

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import Literal
+from urllib.parse import quote
 
 from monitor.feeds import FetchLimits, Hubs, open_hubs
 from monitor.records import Subscription
@@ -142,9 +143,10 @@ class Subscribe:
             if refused is None:
                 logger.info("hub_asked", extra=extra)
                 return
-            logger.warning("hub_refused", extra=extra | {"reason": refused.message})
+            reason = _without_secrets(refused.message, subscription)
+            logger.warning("hub_refused", extra=extra | {"reason": reason})
             ask_at = next_ask(subscription.asks, self._now(), refused.retry_after)
-            await self._database(self._store.record_refusal, subscription.id, refused.message, ask_at)
+            await self._database(self._store.record_refusal, subscription.id, reason, ask_at)
         except Exception:
             # One hub's surprise must not cost the others; it is asked again as after a refusal.
             logger.exception("ask_crashed", extra=extra)
@@ -219,3 +221,11 @@ class Subscribe:
 
     async def _find(self, token: str) -> Subscription | None:
         return await self._database(self._store.find, self._base + token)
+
+
+def _without_secrets(told: str, subscription: Subscription) -> str:
+    """Return what a hub says without what only it and we may know: some repeat the form they were sent."""
+    token = subscription.callback.rpartition("/")[2]
+    for secret in (subscription.secret, subscription.callback, token):
+        told = told.replace(secret, "…").replace(quote(secret, safe=""), "…")
+    return told

@@ -8,7 +8,9 @@ What is over before anybody was told of it is never told.
 import base64
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.checkup import written_age
@@ -23,7 +25,12 @@ GATHER = timedelta(seconds=30)
 """What happens to many feeds at once is told in one message."""
 MOST_ENTRIES = 10
 """Of one notice, so that it stays readable."""
-_BATCH = 500
+MOST_ALIKE = 5
+"""Feeds with the same trouble at the same time; more are told as one."""
+_BATCH = 100_000
+"""More troubles than anybody has feeds: what happens together is told together."""
+
+Told = tuple[KnownTrouble, NoticeEntry]
 
 
 class Tell:
@@ -62,7 +69,8 @@ class Tell:
         for known, entry in entries:
             extra = {"kind": known.trouble.kind, "feed": entry.subject, "cause": entry.text}
             logger.warning("trouble_over" if entry.over else "trouble", extra=extra)
-        parts = [entries[start : start + MOST_ENTRIES] for start in range(0, len(entries), MOST_ENTRIES)]
+        told = list(_summed_up(entries))
+        parts = [told[start : start + MOST_ENTRIES] for start in range(0, len(told), MOST_ENTRIES)]
         deliveries = [_delivery(self._channel, part) for part in parts if self._channel]
         self._store.record_told(untold, deliveries, now)
         return len(untold)
@@ -109,12 +117,27 @@ def _ending(known: KnownTrouble) -> str:
             return f"It can be read again, after {lasted}."
 
 
-def _delivery(channel: str, part: Sequence[tuple[KnownTrouble, NoticeEntry]]) -> NewDelivery:
+def _summed_up(entries: Iterable[Told]) -> Iterator[Told]:
+    """Yield entries one by one, and those of a kind that many feeds share as one."""
+    groups = defaultdict[tuple[str, bool], list[Told]](list)
+    for known, entry in entries:
+        groups[known.trouble.kind, entry.over].append((known, entry))
+    for (kind, _), group in groups.items():
+        if len(group) <= MOST_ALIKE:
+            yield from group
+            continue
+        first, entry = group[0]
+        names = ", ".join(entry.subject for _, entry in group[:MOST_ALIKE])
+        text = f"{entry.text} The same ({kind}) with {names} and others: `monitor feeds list` has all."
+        yield first, replace(entry, subject=f"{len(group)} feeds", url=None, text=text)
+
+
+def _delivery(channel: str, part: Sequence[Told]) -> NewDelivery:
     told = "\0".join((channel, *_phases(part))).encode()
     digest = base64.b32encode(hashlib.sha256(told).digest()).decode().lower()
     return NewDelivery(id=digest[:26], channel=channel, message=Notice(entries=tuple(e for _, e in part)))
 
 
-def _phases(part: Sequence[tuple[KnownTrouble, NoticeEntry]]) -> Iterator[str]:
+def _phases(part: Sequence[Told]) -> Iterator[str]:
     for known, entry in part:
         yield f"{'end' if entry.over else 'beginning'} of trouble {known.id}"

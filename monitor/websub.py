@@ -81,7 +81,7 @@ def after_poll(
     """
     dates = list(new)
     if push.pinged_at is None:
-        unannounced = any(date is None or now - date > GRACE for date in dates)
+        unannounced = any(date is None or not now - GRACE <= date <= now for date in dates)
         return replace(push, trusted=push.trusted and not unannounced), None
     if push.pinged_at > began:
         return push, now + PING_SPACING

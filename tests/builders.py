@@ -197,7 +197,7 @@ def judged(feed: Feed, outcome: FetchOutcome, now: datetime) -> Callable[[Change
     """Return the plan of a poll after which the feed is due at once, its health as the rules see it."""
 
     def plan(changes: Changes) -> PollPlan:
-        found = assess(feed, outcome, changes, None, now)
+        found = assess(feed, outcome, changes, now)
         return PollPlan(
             next_poll_at=now, rhythm=None, health=found.health, begun=found.begun, ended=found.ended
         )

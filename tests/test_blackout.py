@@ -1,10 +1,11 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from builders import NOW, feed, fetched, spec
 
 from monitor.blackout import Blackout
-from monitor.records import Feed, FetchFailed, FetchOutcome
+from monitor.records import Feed, FeedHealth, FetchFailed, FetchOutcome
 
 DEAD = FetchFailed(kind="connect", message="no connection")
 FINE = fetched()
@@ -61,6 +62,36 @@ def test_servers_that_answer_badly_are_within_reach() -> None:
 def test_only_the_latest_poll_of_a_feed_counts() -> None:
     polls = [(of(n), FINE) for n in range(5)] + [(of(n), DEAD) for n in range(5)]
     assert turns(Blackout(), *polls) == ["begins"]
+
+
+def test_feeds_that_were_in_trouble_before_say_nothing_about_us() -> None:
+    dead = [(replace(of(n), health=FeedHealth(failures=3, failure="connect")), DEAD) for n in range(40)]
+    healthy: list[tuple[Feed, FetchOutcome]] = [(of(100 + n), FINE) for n in range(4)]
+    assert turns(Blackout(), *healthy, *dead) == []
+
+
+def test_timeouts_that_come_in_last_do_not_count_for_more() -> None:
+    blackout = Blackout()
+    polls: list[tuple[Feed, FetchOutcome]] = [
+        *((of(n), FINE) for n in range(200) if n % 10),
+        *((of(n), DEAD) for n in range(0, 200, 10)),
+    ]
+    begun_at = {asked.id: NOW + timedelta(seconds=asked.id) for asked, _ in polls}
+    assert [blackout.note(asked, outcome, begun_at[asked.id]) for asked, outcome in polls] == [None] * 200
+
+
+def test_a_few_feeds_of_one_run_after_the_other() -> None:
+    """As `monitor once` polls under cron: each run sees only what is due, and what the others have left."""
+    feeds = [replace(of(n), last_polled_at=NOW) for n in range(9)]
+    begun = []
+    for run in range(3):
+        blackout = Blackout.resumed(None, feeds)
+        for n in range(3 * run, 3 * run + 3):
+            at = NOW + timedelta(minutes=10 * run)
+            begun.append(blackout.note(feeds[n], DEAD, at))
+            health = FeedHealth(failures=1, failure="connect")
+            feeds[n] = replace(feeds[n], last_polled_at=at, health=health)
+    assert [turn for turn in begun if turn] == ["begins"]
 
 
 def test_after_a_restart_any_answer_ends_it() -> None:

@@ -19,7 +19,7 @@ from builders import (
     topic,
 )
 
-from monitor import explain
+from monitor import explain, feedtable
 from monitor.configuration import Configuration
 from monitor.errors import StorageError
 from monitor.records import Article, Evidence, FetchFailed, NoArticle, Receipt, Topic, Verdict
@@ -150,7 +150,7 @@ def test_without_a_database_nothing_can_be_explained(config: Configuration) -> N
 
 
 def test_feeds_that_were_never_polled_say_so(config: Configuration) -> None:
-    rows = explain.feed_rows(config)
+    rows = feedtable.feed_rows(config)
     assert [(row["name"], row["health"], row["next_poll_at"]) for row in rows] == [
         ("Wire", "not polled yet", None),
         ("Other", "not polled yet", None),
@@ -166,7 +166,7 @@ def test_feeds_show_their_health_the_troubled_ones_first(
         for feed in storage.ledger.feeds():
             outcome = failed if feed.spec.name == "Other" else fetched()
             storage.polls.record_poll(feed, outcome, [], NOW, judged(feed, outcome, NOW))
-    rows = {row["name"]: row for row in explain.feed_rows(config)}
+    rows = {row["name"]: row for row in feedtable.feed_rows(config)}
     assert rows["Wire"]["health"] == "ok"
     assert rows["Wire"]["last_success_at"] == NOW.isoformat()
     assert (rows["Other"]["health"], rows["Other"]["last_error"]) == (
@@ -177,7 +177,7 @@ def test_feeds_show_their_health_the_troubled_ones_first(
 
     monkeypatch.setattr(sys, "stdout", output := io.StringIO())
     monkeypatch.setenv("COLUMNS", "140")
-    explain.print_feeds(list(rows.values()))
+    feedtable.print_feeds(list(rows.values()))
     lines = output.getvalue().splitlines()
     assert lines[1].startswith("Other")
     assert failed.message in lines[1]

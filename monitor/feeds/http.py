@@ -277,7 +277,7 @@ async def _taken(response: aiohttp.ClientResponse) -> FetchFailed | None:
     """Say why a server does not take what was sent to it, in its own words if it has any."""
     if 200 <= response.status < 300:
         return None
-    message = f"The server answers HTTP {response.status} {response.reason or ''}".rstrip()
+    message = f"The server answers HTTP {response.status} {clean(response.reason or '', 100)}".rstrip()
     words = clean(await _beginning(response), 200)
     return FetchFailed(
         kind="http",

@@ -8,6 +8,7 @@ document after the other, feed or article, on its standard streams. It opens not
 
 import io
 import json
+import re
 import resource
 import signal
 import sys
@@ -51,9 +52,26 @@ def parse(body: bytes, *, url: str, charset: str | None) -> Document | FetchFail
     return read_sitemap(text, url) if is_sitemap(text) else _read_syndication(text, url)
 
 
+# Numbers from D800 to DFFF, with any zeros before them.
+_SURROGATES = re.compile(
+    r"(?:&#(?:0*(?:5529[6-9]|55[3-9][0-9]{2}|56[0-9]{3}|57[0-2][0-9]{2}|573[0-3][0-9]|5734[0-3])"
+    r"|[xX]0*[dD][89a-fA-F][0-9a-fA-F]{2});)+"
+)
+
+
+def _joined(references: re.Match[str]) -> str:
+    """Return the characters that pairs of surrogates stand for; a surrogate alone stands for nothing.
+
+    Some programs write an emoji as two references, which no XML may hold and feedparser stumbles over.
+    """
+    numbers = re.findall(r"&#(?:([0-9]+)|[xX]([0-9a-fA-F]+));", references[0])
+    units = [int(decimal) if decimal else int(hexadecimal, 16) for decimal, hexadecimal in numbers]
+    return b"".join(unit.to_bytes(2, "little") for unit in units).decode("utf-16-le", "ignore")
+
+
 def _read_syndication(text: str, url: str) -> Document | FetchFailed:
     read = feedparser.parse(
-        io.BytesIO(text.encode()),
+        io.BytesIO(_SURROGATES.sub(_joined, text).encode()),
         # It believes HTTP before the document.
         response_headers={"content-type": "application/xml; charset=utf-8"},
         sanitize_html=False,

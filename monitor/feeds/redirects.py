@@ -35,7 +35,7 @@ class Route:
 
     def follow(self, location: str, status: int) -> str | None:
         """Go to where the server points, or say why not; ValueError if it points to no address at all."""
-        before, self.url = self.url, urljoin(self.url, location)
+        before, self.url = self.url, urljoin(self.url, _sendable(location))
         self.hops.append(Redirect(status=status, url=self.url))
         scheme = urlsplit(self.url).scheme
         if scheme not in ("http", "https"):
@@ -60,6 +60,15 @@ class Route:
     def login_host(self) -> str | None:
         """The host where readers are sent to log in or to agree, if the way has led there."""
         return next((host_of(url) for url in self._seen[1:] if _asks_login(url)), None)
+
+
+def _sendable(location: str) -> str:
+    """Return an address with all bytes past ASCII written out: headers may hold what is no text at all."""
+    return re.sub(r"[^\x00-\x7f]+", _written_out, location)
+
+
+def _written_out(found: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogateescape"))
 
 
 def _asks_login(url: str) -> bool:

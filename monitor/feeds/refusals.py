@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from monitor.feeds.headers import retry_after
 from monitor.records import FailureKind, FetchFailed
+from monitor.text import clean
 
 _REMEDIES = {
     401: "it wants a login",
@@ -63,7 +64,7 @@ def turned_away(status: int, reason: str | None, headers: Mapping[str, str], tex
         remedy = _REMEDIES.get(status, "it does not give out the feed")
     return FetchFailed(
         kind="gone" if status == 410 else "http",
-        message=f"The server answers HTTP {status} {reason or ''}".rstrip() + f": {remedy}.",
+        message=f"The server answers HTTP {status} {clean(reason or '', 100)}".rstrip() + f": {remedy}.",
         status=status,
         retry_after=retry_after(headers),
     )

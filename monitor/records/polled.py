@@ -47,8 +47,9 @@ class FeedHealth:
     ``failure`` and ``last_error`` are kind and message of the last one. ``address`` is where the feed is
     asked since it has moved, if not at its own; ``moved_to`` is where it has pointed ``moved_times`` in a
     row. ``whole_at`` is when a whole document last came, and ``mistrusted_at`` when a 304 was caught hiding
-    items. ``last_item_at`` is when something new last appeared, ``expected_by`` when something should have
-    at the latest; ``steady`` counts the documents since its guids were last seen to change.
+    items. ``last_item_at`` is when something new last appeared, ``longest_gap`` the seconds that this has
+    taken at most of late, ``expected_by`` when something should appear at the latest; ``steady`` counts the
+    documents since its guids were last seen to change.
     """
 
     failures: int = 0
@@ -61,6 +62,7 @@ class FeedHealth:
     whole_at: datetime | None = None
     mistrusted_at: datetime | None = None
     last_item_at: datetime | None = None
+    longest_gap: float | None = None
     expected_by: datetime | None = None
     steady: int = 0
 
@@ -81,7 +83,6 @@ class KnownTrouble:
     trouble: Trouble
     feed_name: str | None
     feed_url: str | None
-    address: str | None
     began_at: datetime
     told_at: datetime | None
     ended_at: datetime | None
@@ -118,7 +119,8 @@ class Changes:
 class PollPlan:
     """What follows from a poll: when the next one is due, and what has been learned.
 
-    ``begun`` are troubles that a person has to hear of, ``ended`` the kinds of those that are over. ``push``
+    ``begun`` are troubles that a person has to hear of, ``ended`` the kinds of those that are over, and
+    ``replaced`` of those whose end is not worth telling. ``push``
     is what is thought of the feed's hub from now on, None for no change.
     """
 
@@ -127,6 +129,7 @@ class PollPlan:
     health: FeedHealth
     begun: tuple[Trouble, ...] = ()
     ended: "frozenset[TroubleKind]" = frozenset()
+    replaced: "frozenset[TroubleKind]" = frozenset()
     push: Push | None = None
 
 
@@ -195,6 +198,7 @@ FailureKind = Literal[
     "html",
     "parse",
     "hang",
+    "fault",
 ]
 
 

@@ -255,6 +255,9 @@ class Ledger(Protocol):
         """Return since when the oldest item waits for a score, and the oldest message for its channel."""
         ...
 
+    def troubles(self) -> list[KnownTrouble]:
+        """Return the troubles that have not ended, the oldest first."""
+
     def subscriptions(self) -> list[Subscription]:
         """Return every subscription to a hub, by name of the feed."""
 

@@ -5,7 +5,16 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from monitor.records import DeliveryStatus, Feed, History, Receipt, Subscription, TopicHistory, Verdict
+from monitor.records import (
+    DeliveryStatus,
+    Feed,
+    History,
+    KnownTrouble,
+    Receipt,
+    Subscription,
+    TopicHistory,
+    Verdict,
+)
 from monitor.storage.rows import ITEM_WITH_FEED, Row, feed_from, item_from, open_troubles, score_from
 from monitor.storage.subscriptions import SUBSCRIPTION_WITH_FEED, subscription_from
 from monitor.storage.tables import (
@@ -19,6 +28,7 @@ from monitor.storage.tables import (
     subscriptions,
     troubles,
 )
+from monitor.storage.troubles import TROUBLE_WITH_FEED, trouble_from
 
 
 class SqlLedger:
@@ -53,6 +63,12 @@ class SqlLedger:
         )
         with self._engine.connect() as db:
             return db.scalar(unscored), db.scalar(undelivered)
+
+    def troubles(self) -> list[KnownTrouble]:
+        """Return the troubles that have not ended, the oldest first."""
+        query = TROUBLE_WITH_FEED.where(troubles.c.ended_at.is_(None))
+        with self._engine.connect() as db:
+            return [trouble_from(row) for row in db.execute(query).mappings()]
 
     def subscriptions(self) -> list[Subscription]:
         """Return every subscription to a hub, by name of the feed."""

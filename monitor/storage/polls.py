@@ -29,7 +29,7 @@ from monitor.storage.rows import (
 )
 from monitor.storage.subscriptions import push_of, record_push
 from monitor.storage.tables import LISTED, feeds, items
-from monitor.storage.troubles import record_troubles
+from monitor.storage.troubles import end_quietly, record_troubles
 
 
 class SqlPollStore:
@@ -57,6 +57,7 @@ class SqlPollStore:
             gone = known.keys() - {spec.url for spec in specs}
             ids = [known[url].id for url in gone]
             db.execute(feeds.update().where(feeds.c.id.in_(ids)).values(active=False))
+            end_quietly(db, ids, now)
             db.execute(items.update().where(items.c.feed_id.in_(ids), LISTED).values(listed=False))
 
     def claim_due(self, now: datetime, until: datetime, limit: int) -> list[Feed]:
@@ -69,10 +70,9 @@ class SqlPollStore:
             .limit(limit)
         )
         with self._engine.begin() as db:
-            troubles = open_troubles(db)
-            claimed = [
-                feed_from(row, troubles.get(row["id"], frozenset())) for row in db.execute(due).mappings()
-            ]
+            rows = db.execute(due).mappings().all()
+            troubles = open_troubles(db) if rows else {}
+            claimed = [feed_from(row, troubles.get(row["id"], frozenset())) for row in rows]
             if claimed:
                 ids = [feed.id for feed in claimed]
                 db.execute(feeds.update().where(feeds.c.id.in_(ids)).values(claimed_until=until))
@@ -105,7 +105,7 @@ class SqlPollStore:
             }
             columns |= health_columns(planned.health) | _validators(feed, outcome, now)
             db.execute(feeds.update().where(feeds.c.id == feed.id).values(**columns))
-            record_troubles(db, feed.id, planned.begun, planned.ended, now)
+            record_troubles(db, feed.id, planned.begun, planned.ended, planned.replaced, now)
             if planned.push is not None:
                 record_push(db, feed.id, planned.push)
         return changes

@@ -106,7 +106,10 @@ class SqlSubscriptionStore:
             if row is None:
                 return
             under_way = row.claimed_until is not None and row.claimed_until > now
-            if row.pinged_at is not None and not under_way:
+            # A poll that failed has not answered a ping.
+            failed = row.failures > 0 and row.last_polled_at is not None and row.pinged_at is not None
+            waits = row.pinged_at is not None and not (failed and row.pinged_at <= row.last_polled_at)
+            if waits and not under_way:
                 return
             pinged = subscriptions.update().where(subscriptions.c.id == subscription_id)
             db.execute(pinged.values(pinged_at=now))

@@ -76,6 +76,7 @@ feeds = sa.Table(
     sa.Column("whole_at", Utc),
     sa.Column("mistrusted_at", Utc),
     sa.Column("last_item_at", Utc),
+    sa.Column("longest_gap", sa.Float),
     sa.Column("expected_by", Utc),
     sa.Column("steady", sa.Integer, nullable=False, server_default="0"),
     # True where feeds.yaml itself names the interval; the others follow what is learned of their rhythm.

@@ -1,6 +1,6 @@
 """Statements about troubles: poll records them, tell takes those that nobody has been told of."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -11,6 +11,11 @@ from monitor.storage.rows import Row
 from monitor.storage.tables import UNTOLD, deliveries, feeds, troubles
 
 _OPEN = troubles.c.ended_at.is_(None)
+TROUBLE_WITH_FEED = (
+    sa.select(troubles, feeds.c.name, feeds.c.url)
+    .join_from(troubles, feeds, isouter=True)
+    .order_by(troubles.c.id)
+)
 
 
 class SqlTroubleStore:
@@ -21,15 +26,9 @@ class SqlTroubleStore:
 
     def untold(self, limit: int) -> list[KnownTrouble]:
         """Return troubles whose beginning or end nobody has been told, the oldest first."""
-        query = (
-            sa.select(troubles, feeds.c.name, feeds.c.url, feeds.c.address)
-            .join_from(troubles, feeds, isouter=True)
-            .where(UNTOLD)
-            .order_by(troubles.c.id)
-            .limit(limit)
-        )
+        query = TROUBLE_WITH_FEED.where(UNTOLD).limit(limit)
         with self._engine.connect() as db:
-            return [_trouble_from(row) for row in db.execute(query).mappings()]
+            return [trouble_from(row) for row in db.execute(query).mappings()]
 
     def record_told(self, told: Sequence[KnownTrouble], new: Sequence[NewDelivery], now: datetime) -> None:
         """Mark what these troubles have come to as told, and store the deliveries that tell it."""
@@ -65,29 +64,45 @@ class SqlTroubleStore:
             db.execute(troubles.update().where(blackout).values(ended_at=now))
 
 
+def end_quietly(db: sa.Connection, feed_ids: Collection[int], now: datetime) -> None:
+    """End the troubles of feeds that nobody watches any more."""
+    of_feeds = sa.and_(_OPEN, troubles.c.feed_id.in_(feed_ids))
+    db.execute(troubles.update().where(of_feeds).values(**_closed(now)))
+
+
+def _closed(now: datetime) -> dict[str, datetime | sa.ColumnElement[datetime]]:
+    """Columns of a trouble that is over and of which nothing is left to tell."""
+    return {"told_at": sa.func.coalesce(troubles.c.told_at, now), "ended_at": now, "end_told_at": now}
+
+
 def record_troubles(
     db: sa.Connection,
     feed_id: int,
     begun: Sequence[Trouble],
-    ended: Iterable[TroubleKind],
+    ended: Collection[TroubleKind],
+    replaced: Collection[TroubleKind],
     now: datetime,
 ) -> None:
-    """Record which of a feed's troubles are over, and which have begun."""
-    over = sa.and_(_OPEN, troubles.c.feed_id == feed_id, troubles.c.kind.in_(sorted(ended)))
+    """Record which of a feed's troubles are over, with or without a word, and which have begun."""
+    of_feed = sa.and_(_OPEN, troubles.c.feed_id == feed_id)
     if ended:
+        over = sa.and_(of_feed, troubles.c.kind.in_(sorted(ended)))
         db.execute(troubles.update().where(over).values(ended_at=now))
+    if replaced:
+        over = sa.and_(of_feed, troubles.c.kind.in_(sorted(replaced)))
+        db.execute(troubles.update().where(over).values(**_closed(now)))
     for trouble in begun:
         row = {"feed_id": feed_id, "kind": trouble.kind, "cause": trouble.cause, "began_at": now}
         db.execute(troubles.insert().values(**row))
 
 
-def _trouble_from(row: Row) -> KnownTrouble:
+def trouble_from(row: Row) -> KnownTrouble:
+    """A row of ``TROUBLE_WITH_FEED`` as a noun."""
     return KnownTrouble(
         id=row["id"],
         trouble=Trouble(kind=row["kind"], cause=row["cause"]),
         feed_name=row["name"],
         feed_url=row["url"],
-        address=row["address"],
         began_at=row["began_at"],
         told_at=row["told_at"],
         ended_at=row["ended_at"],

@@ -3,7 +3,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from builders import HOUR, NOW, item, keyed, message, score, stored_items, stored_matches, topic
+from builders import ALERT, HOUR, NOW, item, keyed, message, score, stored_items, stored_matches, topic
 
 from monitor.alert import Alert, AlertReport, message_for, new_delivery
 from monitor.records import KeyedItem, Match, Message, Topic
@@ -179,11 +179,25 @@ def test_a_delivery_has_an_id_of_its_own_for_ever() -> None:
         identity(),
         identity(topic_id="other"),
         identity(channel="#d"),
-        identity(key="key-2"),
-        identity(feed_url="https://other.example/"),
+        identity(id=2),
+        identity(first_seen=NOW + HOUR),
     }
     assert len(ids) == 5
-    assert identity(id=99, title="Edited", first_seen=NOW + HOUR) == identity()
+    assert identity(title="Edited", key="made anew") == identity()
     # Rows of older versions are known by it: it may never change.
-    assert identity() == "uy5xbld4c7j2ji5ih2djuoa3sj"
+    assert identity() == "cg3k4evajzsc7lmyjftm2so3g4"
     assert all(len(known) == 26 and known.isalnum() for known in ids)
+
+
+async def test_a_match_that_cannot_be_decided_holds_up_no_other(
+    start: Start, storage: Storage, reports: list[AlertReport], caplog: pytest.LogCaptureFixture
+) -> None:
+    stored_matches(storage, 3)
+    first, _, last = storage.alerts.undecided(3)
+    # What stands in the outbox under an id already cannot be put there again.
+    taken = new_delivery(first.item, "patrols", "#news-alerts", message())
+    storage.alerts.record_decision(last, ALERT, [taken], NOW)
+    with pytest.raises(Exception, match="UNIQUE"):
+        await start(topic()).work()
+    assert [report.match.item.id for report in reports] == [2]
+    assert "decision_failed" in caplog.messages

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from builders import HOUR, NOW, fetched, parsed, spec
 
-from monitor.poll import CLAIM, Poll, PollReport, recognise
+from monitor.poll import Poll, PollReport, recognise
 from monitor.records import Feed, FetchFailed, FetchOutcome, NotModified, Trust
 from monitor.storage import Storage
 from monitor.threads import OwnThread
@@ -124,22 +124,26 @@ async def test_a_feed_is_polled_when_it_is_due_and_not_before(start: Start, cloc
     assert source.asked == ["wire", "wire"]
 
 
-async def test_a_crash_over_one_feed_costs_no_other(
-    start: Start,
-    storage: Storage,
-    reports: list[PollReport],
-    clock: Clock,
-    caplog: pytest.LogCaptureFixture,
+async def test_a_crash_over_one_feed_costs_no_other_and_counts_as_its_failure(
+    start: Start, storage: Storage, reports: list[PollReport], clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = Served(bad=RuntimeError("a bug"), wire=fetched(parsed(1)))
     poll = start(source)
     assert await poll.work() == 2
-    assert [report.feed.spec.name for report in reports] == ["wire"]
+    assert {report.feed.spec.name for report in reports} == {"wire", "bad"}
     assert "poll_crashed" in caplog.messages
+    (bad,) = [feed for feed in storage.ledger.feeds() if feed.spec.name == "bad"]
+    assert (bad.health.failures, bad.health.failure) == (1, "fault")
+    assert "RuntimeError" in (bad.health.last_error or "")
+    clock.now = bad.next_poll_at
+    await poll.work()
+    (bad,) = [feed for feed in storage.ledger.feeds() if feed.spec.name == "bad"]
+    assert bad.troubles == {"fault"}, "told, as any other trouble"
     source.answers["bad"] = NOTHING
-    clock.now = NOW + CLAIM
-    assert await poll.work() == 1
-    assert [report.feed.spec.name for report in reports] == ["wire", "bad"]
+    clock.now = bad.next_poll_at
+    await poll.work()
+    (bad,) = [feed for feed in storage.ledger.feeds() if feed.spec.name == "bad"]
+    assert not bad.troubles
 
 
 async def test_an_item_that_cannot_be_stored_costs_its_feed_only(
@@ -147,7 +151,7 @@ async def test_an_item_that_cannot_be_stored_costs_its_feed_only(
 ) -> None:
     half = fetched(parsed(1, title="half a character \ud800"))
     assert await start(Served(bad=half, wire=fetched(parsed(1)))).work() == 2
-    assert [report.feed.spec.name for report in reports] == ["wire"]
+    assert {report.feed.spec.name: report.new for report in reports} == {"wire": 1, "bad": 0}
     assert len(storage.scores.unscored(9)) == 1
 
 

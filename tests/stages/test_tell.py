@@ -35,6 +35,7 @@ def polled(
     at: datetime,
     begun: tuple[TroubleKind, ...] = (),
     ended: tuple[TroubleKind, ...] = (),
+    replaced: tuple[TroubleKind, ...] = (),
 ) -> None:
     plan = PollPlan(
         next_poll_at=at,
@@ -42,6 +43,7 @@ def polled(
         health=FeedHealth(),
         begun=tuple(Trouble(kind=kind, cause=f"It is {kind}.") for kind in begun),
         ended=frozenset(ended),
+        replaced=frozenset(replaced),
     )
     storage.polls.record_poll(feed, fetched(), [], at, lambda _changes: plan)
 
@@ -74,8 +76,9 @@ async def test_what_happens_to_many_feeds_within_a_moment_is_one_message(
 
 
 async def test_many_troubles_are_told_in_messages_that_can_be_read(storage: Storage, start: Start) -> None:
-    for feed in feeds(storage, 25):
-        polled(storage, feed, NOW, begun=("timeout",))
+    kinds: tuple[TroubleKind, ...] = ("timeout", "gone", "html", "tls", "login")
+    for n, feed in enumerate(feeds(storage, 25)):
+        polled(storage, feed, NOW, begun=(kinds[n % 5],))
     await start(NOW + GATHER).work()
     assert [len(entries) for entries in outbox(storage)] == [MOST_ENTRIES, MOST_ENTRIES, 5]
     assert await start(NOW + 2 * GATHER).work() == 0
@@ -130,3 +133,36 @@ async def test_a_restart_tells_nothing_twice(storage: Storage, start: Start) -> 
     await start(NOW + GATHER).work()
     assert storage.troubles.untold(10) == []
     assert len(outbox(storage)) == 1
+
+
+async def test_a_trouble_that_many_feeds_share_is_told_as_one(storage: Storage, start: Start) -> None:
+    for feed in feeds(storage, 60):
+        polled(storage, feed, NOW, begun=("challenge",))
+    await start(NOW + GATHER).work()
+    ((entry,),) = outbox(storage)
+    assert entry.subject == "60 feeds"
+    assert "Feed 00, Feed 01" in entry.text
+    assert "`monitor feeds list` has all" in entry.text
+
+
+async def test_nobody_is_told_of_a_feed_that_has_left(storage: Storage, start: Start) -> None:
+    one, two = feeds(storage, 2)
+    polled(storage, one, NOW, begun=("gone",))
+    polled(storage, two, NOW, begun=("gone",))
+    storage.polls.sync_feeds([two.spec], NOW)
+    await start(NOW + GATHER).work()
+    ((entry,),) = outbox(storage)
+    assert entry.subject == two.spec.name
+    assert storage.ledger.counts()["troubles"] == 1
+
+
+async def test_a_trouble_that_another_replaces_ends_without_a_word(storage: Storage, start: Start) -> None:
+    (feed,) = feeds(storage, 1)
+    polled(storage, feed, NOW, begun=("timeout",))
+    await start(NOW + GATHER).work()
+    polled(storage, feed, NOW + MINUTE, begun=("gone",), replaced=("timeout",))
+    await start(NOW + 2 * MINUTE).work()
+    assert [(entry.text, entry.over) for (entry,) in outbox(storage)] == [
+        ("It is timeout.", False),
+        ("It is gone.", False),
+    ]

@@ -52,5 +52,6 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("whole_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("mistrusted_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("last_item_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("longest_gap", sa.Float(), nullable=True))
         batch_op.add_column(sa.Column("expected_by", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("steady", sa.Integer(), server_default="0", nullable=False))
