@@ -72,9 +72,7 @@ class Blackout:
     def cause(self) -> str:
         """What has happened, for a person."""
         failed = sum(host is not None for _, host in self._recent.values())
-        return (
-            f"Of the last {len(self._recent)} feeds polled that were well before, {failed} are out of reach."
-        )
+        return f"Of the last {len(self._recent)} feeds polled, {failed} could not be reached."
 
     def _forget(self) -> None:
         # Time-outs come in last, so the order is that in which polls began.
