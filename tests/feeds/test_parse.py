@@ -176,3 +176,19 @@ def test_entities_open_no_files(tmp_path: Path) -> None:
     assert (
         "hunter2" not in read(f'{doctype}<rss version="2.0"><channel>{item}</channel></rss>').items[0].title
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "title"),
+    [
+        ("&#55357;&#56832; joy", "😀 joy"),
+        ("&#xD83D;&#xDE00; joy", "😀 joy"),
+        ("half &#55357; joy", "half joy"),
+        ("&#128512; caf&#233;", "😀 café"),
+    ],
+)
+def test_an_emoji_written_as_two_halves_costs_nothing(written: str, title: str) -> None:
+    body = f"<rss version='2.0'><channel><item><title>{written}</title></item></channel></rss>"
+    read = parse(body.encode(), url="https://wire.example/", charset=None)
+    assert isinstance(read, Document)
+    assert [item.title for item in read.items] == [title]
