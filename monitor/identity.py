@@ -41,7 +41,7 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 LONGER = "+"
 """What parts a plain key from the text that tells apart the items which share it."""
 _REWRITTEN = timedelta(days=2)
-"""How far apart the dates of an article's versions may lie, if nothing else but the guid stays the same."""
+"""How far apart the dates of an article's versions may lie, if little else stays the same."""
 
 
 def canonical_url(url: str) -> str | None:
@@ -73,7 +73,7 @@ def item_keys(items: Sequence[ParsedItem]) -> list[str]:
     Some feeds give one guid (or address) to different items. The plain key then belongs to the oldest, and
     the others' keys have their address and text added. Oldest, because an item that stood alone yesterday
     is the oldest today: it keeps its key, and whatever arrives gets one never seen before, so it is found.
-    When the oldest leaves, the next is shown under its key, and found again by its ``longer_key``.
+    When the oldest leaves, the next is shown under its key, and found again by its ``other_key``.
     """
     plain = [item_key(item.guid, item.url, item.title, item.summary) for item in items]
     owners: dict[str, ParsedItem] = {}
@@ -89,6 +89,12 @@ def item_keys(items: Sequence[ParsedItem]) -> list[str]:
 def longer_key(key: str, item: ParsedItem) -> str:
     """Return the key of an item whose plain key belongs to another: it begins with that and ``LONGER``."""
     return f"{key}{LONGER}{_hashed('also', key, _page(item.url) or '', _told(item))[:16]}"
+
+
+def other_key(key: str, item: ParsedItem) -> str:
+    """Return the other key that an item may have been stored under: the longer of a plain one, or back."""
+    plain, longer, _ = key.partition(LONGER)
+    return plain if longer else longer_key(plain, item)
 
 
 def same_text(before: ParsedItem, after: ParsedItem) -> bool:
@@ -109,9 +115,7 @@ def is_edit(before: ParsedItem, after: ParsedItem, *, shared: bool) -> bool:
     page = _page(after.url)
     if page is not None and page == _page(before.url):
         return True
-    if before.published is None or after.published is None:
-        return True
-    return abs(after.published - before.published) <= _REWRITTEN
+    return _close(before, after)
 
 
 def headline(keyed: KeyedItem) -> str:
@@ -130,19 +134,40 @@ def is_rekeyed(known: KeyedItem, shown: KeyedItem) -> bool:
     others       is the date, which both know; if the headline is shorter, the summary too
     ===========  ==============================================================================
 
-    Short headlines recur ("Morning briefing", "Storm warning"), and what recurs is news.
+    Short headlines recur ("Morning briefing", "Storm warning"), and what recurs is news. So do long ones
+    ("Level 4: do not travel"): whatever the table says, either the dates lie no more than two days apart, as
+    far as they are known, or there is a summary, and it is the same.
     """
     if headline(known) != headline(shown):
         return False
     telling = shown.headline_key is not None
     before, after = known.item, shown.item
     summary = before.summary.split() == after.summary.split()
+    if not (_close(before, after) or (summary and before.summary)):
+        return False
     date = before.published is not None and before.published == after.published
     if known.canonical_url is None and shown.canonical_url is None:
         return summary and (telling or date or None in (before.published, after.published))
     if known.canonical_url == shown.canonical_url:
         return telling or summary or date
     return date and (telling or summary)
+
+
+def mark(url: str | None, title: str, summary: str, published: datetime | None) -> str:
+    """Return what an item that has been removed is remembered by, 20 hexadecimal characters.
+
+    No guid is part of it: a guid that comes back may mean another item, and an item may come back under
+    another guid. The date is, where page and summary alone would also be those of a recurring headline.
+    """
+    page = _page(url)
+    date = "" if published is None or (page and summary) else published.isoformat()
+    return _hashed("mark", page or "", " ".join(title.split()), " ".join(summary.split()), date)[:20]
+
+
+def _close(before: ParsedItem, after: ParsedItem) -> bool:
+    if before.published is None or after.published is None:
+        return True
+    return abs(after.published - before.published) <= _REWRITTEN
 
 
 def _identity(guid: str | None, url: str | None, title: str, summary: str) -> tuple[str, ...]:

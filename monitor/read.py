@@ -3,7 +3,8 @@
 take items whose article is waited for ──► fetch and extract, twice if need be ──► record text or reason
 
 Nothing is claimed: an item waits in its table until the outcome is on record, so that a crash costs a second
-request at most. Whatever happens, within ``PATIENCE`` the item goes on to its score.
+request at most. Whatever happens, within ``PATIENCE`` the item goes on to its score, or is read anew if it
+has been edited meanwhile.
 """
 
 import asyncio
@@ -90,12 +91,12 @@ class Read:
     async def _read(self, item: Item) -> None:
         try:
             article = await self._article(item)
-            await self._database(self._store.record_article, item.id, article)
+            await self._database(self._store.record_article, item, article)
         except Exception:
             # One page's surprise must not keep its item from its score.
             logger.exception("read_crashed", extra={"item": item.id})
             article = NoArticle(reason="Reading the article failed; the log says more.")
-            await self._database(self._store.record_article, item.id, article)
+            await self._database(self._store.record_article, item, article)
         _log(item, article)
         self._on_report(ReadReport(item=item, article=article))
 

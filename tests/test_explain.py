@@ -88,7 +88,7 @@ def test_lines_tell_what_became_of_an_article(
     with opened(database_file) as storage:
         stored_items(storage, keyed(1), full_text=True)
         [item] = storage.reads.unread(9)
-        storage.reads.record_article(item.id, article)
+        storage.reads.record_article(item, article)
         storage.scores.record_scores([item], [score(item.id, topic_id="told", evidence=passage)], NOW)
     told = explain.lines(config, explain.histories(config, ADDRESS))
     assert told[3] == line

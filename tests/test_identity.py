@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from monitor.identity import (
     item_key,
     item_keys,
     longer_key,
+    mark,
     same_text,
 )
 from monitor.records import KeyedItem, ParsedItem
@@ -151,6 +153,10 @@ LONG, SHORT = "Patrol finds a camp near Rutba", "Storm warning"
 HERE, THERE = "https://example.org/a", "https://example.org/b"
 
 
+def marked(item: ParsedItem) -> str:
+    return mark(item.url, item.title, item.summary, item.published)
+
+
 def keyed(title: str, **fields: Any) -> KeyedItem:
     plain = {"guid": None, "url": None, "title": title, "summary": "It happened at night.", "published": NOON}
     shown = ParsedItem(**plain | fields)
@@ -170,7 +176,12 @@ REKEYED: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     (SHORT, {"url": HERE}, {"url": HERE, "summary": "More."}, True),
     (SHORT, {"url": HERE}, {"url": HERE, "published": NOON + DAY, "summary": "Another."}, False),
     (SHORT, {"url": HERE, "published": None}, {"url": HERE, "published": None, "summary": "Another."}, False),
+    (LONG, {"url": HERE}, {"url": HERE, "published": NOON + 200 * DAY}, True),
+    (LONG, {"url": HERE}, {"url": HERE, "published": NOON + 200 * DAY, "summary": "More."}, False),
+    (LONG, {"url": HERE, "summary": ""}, {"url": HERE, "published": NOON + 3 * DAY, "summary": ""}, False),
+    (LONG, {"url": HERE, "summary": ""}, {"url": HERE, "published": None, "summary": "More."}, True),
     # without one
+    (LONG, {"summary": ""}, {"published": NOON + 3 * DAY, "summary": ""}, False),
     (LONG, {}, {"published": NOON + DAY}, True),
     (LONG, {}, {"summary": "More."}, False),
     (SHORT, {}, {}, True),
@@ -210,6 +221,39 @@ FIELDS = st.fixed_dictionaries(
     }
 )
 TITLES = st.sampled_from(["", SHORT, LONG])
+
+
+@pytest.mark.parametrize(
+    ("after", "same"),
+    [
+        ({"guid": "other"}, True),
+        ({"url": f"{HERE}?utm_source=x", "title": f" {LONG}", "summary": "It happened  at night."}, True),
+        ({"published": NOON + 200 * DAY}, True),
+        ({"summary": "It happened again."}, False),
+        ({"url": THERE}, False),
+        ({"title": SHORT}, False),
+    ],
+)
+def test_what_an_item_is_remembered_by(after: dict[str, Any], same: bool) -> None:
+    before, shown = keyed(LONG, url=HERE).item, keyed(**{"title": LONG, "url": HERE} | after).item
+    assert (marked(before) == marked(shown)) is same
+
+
+@pytest.mark.parametrize("without", [{"summary": ""}, {"url": None}])
+def test_little_is_remembered_together_with_its_date(without: dict[str, Any]) -> None:
+    before = keyed(LONG, **{"url": HERE} | without).item
+    assert marked(before) == marked(replace(before))
+    assert marked(before) != marked(replace(before, published=NOON + DAY))
+    assert marked(replace(before, published=None)) == marked(replace(before, published=None, guid="other"))
+
+
+@given(TITLES, TITLES, FIELDS, FIELDS)
+def test_what_is_remembered_as_one_item_was_one_item(
+    one: str, other: str, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    known, shown = keyed(one, **before), keyed(other, **after)
+    if marked(known.item) == marked(shown.item):
+        assert is_rekeyed(known, shown)
 
 
 @given(TITLES, TITLES, FIELDS, FIELDS)

@@ -54,7 +54,7 @@ async def test_readyz_follows_the_work(storage: Storage, database: OwnThread) ->
         status, body = await answer(f"{url}/readyz")
         assert (status, body["ready"]) == (503, False)
         assert "no feed has been polled" in body["trouble"]
-        assert body["stored"]["undecided"] == 2
+        assert body["waiting"]["undecided"] == 2
 
         clock.health.note(PollReport(feed=feed(), outcome=fetched(), new=4), NOW)
         status, body = await answer(f"{url}/readyz")

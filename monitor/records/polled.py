@@ -106,12 +106,14 @@ class Push:
 class Changes:
     """What a document changed: the items never shown before, and how many were edited or re-keyed.
 
-    ``push`` is how the feed's subscription stands at that moment, if there is one.
+    ``put_off`` counts edits that are not followed yet, so that the document has to come again. ``push`` is
+    how the feed's subscription stands at that moment, if there is one.
     """
 
     new: "tuple[KeyedItem, ...]" = ()
     edited: int = 0
     rekeyed: int = 0
+    put_off: int = 0
     push: Push | None = None
 
 

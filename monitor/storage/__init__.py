@@ -85,8 +85,11 @@ class ReadStore(Protocol):
     def unread(self, limit: int) -> list[Item]:
         """Return items whose article is waited for, oldest first."""
 
-    def record_article(self, item_id: int, article: Article | NoArticle) -> None:
-        """Store an article, or why there is none; from then on the item waits for its score."""
+    def record_article(self, item: Item, article: Article | NoArticle) -> None:
+        """Store an article, or why there is none; from then on the item waits for its score.
+
+        One that has been edited or has moved since it was taken waits on, for its article as it is now.
+        """
 
 
 class ScoreStore(Protocol):
@@ -261,8 +264,11 @@ class Ledger(Protocol):
     def subscriptions(self) -> list[Subscription]:
         """Return every subscription to a hub, by name of the feed."""
 
+    def waiting(self) -> dict[str, int]:
+        """Return how many feeds and troubles there are, and how much work is waiting; by indexes alone."""
+
     def counts(self) -> dict[str, int]:
-        """Return how many rows of each kind there are, and how much work is waiting."""
+        """Return the same, and how many rows of each kind there are; whole tables are read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from monitor.records import Delivery, DeliveryState, Receipt
 from monitor.storage.messages import message_from
-from monitor.storage.tables import OPEN_STATES, deliveries
+from monitor.storage.tables import OPEN, deliveries
 
 
 class SqlDeliverStore:
@@ -20,7 +20,7 @@ class SqlDeliverStore:
 
     def open_channels(self) -> list[str]:
         """Return the channels with deliveries that are not settled."""
-        query = sa.select(deliveries.c.channel).where(_OPEN).distinct().order_by(deliveries.c.channel)
+        query = sa.select(deliveries.c.channel).where(OPEN).distinct().order_by(deliveries.c.channel)
         with self._engine.connect() as db:
             return list(db.scalars(query))
 
@@ -28,7 +28,7 @@ class SqlDeliverStore:
         """Return the channel's oldest open delivery."""
         query = (
             sa.select(deliveries)
-            .where(_OPEN, deliveries.c.channel == channel)
+            .where(OPEN, deliveries.c.channel == channel)
             .order_by(deliveries.c.position)
             .limit(1)
         )
@@ -75,7 +75,7 @@ class SqlDeliverStore:
     def count_open(self) -> int:
         """Return how many deliveries are not settled."""
         with self._engine.connect() as db:
-            return db.scalar(sa.select(sa.func.count()).where(_OPEN)) or 0
+            return db.scalar(sa.select(sa.func.count()).where(OPEN)) or 0
 
     def record_attempt(self, delivery: Delivery, now: datetime) -> Delivery:
         """Write ahead: from here on the message may have reached the channel; return it with its attempt."""
@@ -101,6 +101,3 @@ class SqlDeliverStore:
     def _update(self, delivery_id: str, **columns: Any) -> None:
         with self._engine.begin() as db:
             db.execute(deliveries.update().where(deliveries.c.id == delivery_id).values(**columns))
-
-
-_OPEN = deliveries.c.state.in_([sa.literal_column(f"'{state}'") for state in OPEN_STATES])

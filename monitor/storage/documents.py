@@ -5,7 +5,7 @@ Every item of the document is, by the rules of ``identity``,
 known      its key is on record and tells the same
 edited     its key is on record and tells something else now: the text before is kept as a version
 re-keyed   its key is new, but an item that the feed shows no more tells the same: that one takes the key
-buried     its key belongs to an item that retention has removed
+buried     an item that retention has removed told the same
 new        none of these
 
 A poll that brings only known items costs the one query that finds them.
@@ -14,18 +14,33 @@ A poll that brings only known items costs the one query that finds them.
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from monitor.identity import LONGER, headline, is_edit, is_rekeyed, longer_key, same_text
+from monitor.identity import (
+    LONGER,
+    headline,
+    is_edit,
+    is_rekeyed,
+    longer_key,
+    mark,
+    other_key,
+    same_text,
+)
 from monitor.records import Changes, Feed, KeyedItem, ParsedItem
+from monitor.relevance import item_text
 from monitor.storage.rows import IN_LIST, Row
-from monitor.storage.tables import LISTED, item_versions, items, tombstones
+from monitor.storage.scores import forget_vectors
+from monitor.storage.tables import LEFT, LISTED, item_versions, items, tombstones
 
 MOST_VERSIONS = 20
-"""Of one item; further edits are not followed, for some feeds count minutes in their summaries."""
+"""Kept of one item, the first ones and the latest: some feeds count minutes in their summaries."""
+EDITS_APART = timedelta(minutes=10)
+"""An item with so many versions is edited, and scored again, no sooner than that after its last edit."""
+_ALIKE = 100
+"""Items beyond the number looked for that are compared by headline, the latest ones: bulletins are many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,20 +64,20 @@ def record_document(db: sa.Connection, feed: Feed, shown: Sequence[KeyedItem], n
     """Store what a document shows (of items that share a key, the first); return what it changed."""
     # Feeds list the newest first; stored oldest first, ids follow the order of events.
     document = {keyed.key: keyed for keyed in reversed(shown)}
-    listed = list(_rows(db, items.c.feed_id == feed.id, LISTED))
+    listed = list(_stored(db, _RECOGNISED.where(items.c.feed_id == feed.id, LISTED)))
     known = {stored.keyed.key: stored for stored in listed}
     known |= _by_keys(db, feed.id, document.keys() - known.keys())
     pairs, fresh = _recognised(db, feed.id, document, known)
-    edited = _follow_edits(db, feed, pairs, now)
     present = {stored.id for stored, _ in pairs}
     rekeyed, new = _rekeyed(db, feed.id, fresh, [row for row in listed if row.id not in present], present)
+    edited, put_off = _follow_edits(db, feed, pairs + rekeyed, now)
     if rekeyed:
         takes_key = items.update().where(items.c.id == sa.bindparam("row"))
         db.execute(takes_key, [{"row": stored.id} | _identity(keyed) for stored, keyed in rekeyed])
     _mark_listed(db, listed, pairs + rekeyed)
     if new:
         db.execute(items.insert(), [_columns(feed, keyed, now) for keyed in new])
-    return Changes(new=tuple(new), edited=edited, rekeyed=len(rekeyed))
+    return Changes(new=tuple(new), edited=edited, rekeyed=len(rekeyed), put_off=put_off)
 
 
 # --- known by its key --------------------------------------------------------------------------------
@@ -72,26 +87,43 @@ def _recognised(
     db: sa.Connection, feed_id: int, document: dict[str, KeyedItem], known: dict[str, _Stored]
 ) -> tuple[_Pairs, list[KeyedItem]]:
     """Return the document's items that are stored, and those whose keys are new."""
-    pairs, fresh = _Pairs(), list[KeyedItem]()
-    doubtful: list[tuple[_Stored, KeyedItem, KeyedItem]] = []
-    for key, keyed in document.items():
-        stored = known.get(key)
-        if stored is None:
-            fresh.append(keyed)
-        elif is_edit(stored.keyed.item, keyed.item, shared=True):
+    pairs, fresh, doubtful = _Pairs(), list[KeyedItem](), list[KeyedItem]()
+    for keyed in document.values():
+        stored = known.get(keyed.key)
+        if stored is not None and is_edit(stored.keyed.item, keyed.item, shared=True):
             pairs.append((stored, keyed))
         else:
-            # Perhaps another item that shared the key, and has come into it since the first one left.
-            doubtful.append((stored, keyed, replace(keyed, key=longer_key(key, keyed.item))))
-    longer = _by_keys(db, feed_id, {other.key for _, _, other in doubtful})
-    for stored, keyed, other in doubtful:
-        if other.key in longer:
-            pairs.append((longer[other.key], other))
+            doubtful.append(keyed)
+    others = _under_other_keys(db, feed_id, doubtful, {stored.id for stored, _ in pairs})
+    for keyed in doubtful:
+        stored, other = known.get(keyed.key), others.get(keyed.key)
+        if other is not None:
+            pairs.append((other, keyed))
+        elif stored is None:
+            fresh.append(keyed)
         elif is_edit(stored.keyed.item, keyed.item, shared=_is_shared(db, feed_id, keyed.key, document)):
             pairs.append((stored, keyed))
         else:
-            fresh.append(other)
+            fresh.append(replace(keyed, key=longer_key(keyed.key, keyed.item)))
     return pairs, fresh
+
+
+def _under_other_keys(
+    db: sa.Connection, feed_id: int, doubtful: Sequence[KeyedItem], taken: set[int]
+) -> dict[str, _Stored]:
+    """Return, by key, the items that are stored under their other key: keys that are shared change hands."""
+    keys = {keyed.key: other_key(keyed.key, keyed.item) for keyed in doubtful}
+    stored = _by_keys(db, feed_id, set(keys.values()))
+    found = dict[str, _Stored]()
+    for keyed in doubtful:
+        other = stored.get(keys[keyed.key])
+        if other is None or other.id in taken:
+            continue
+        # Only a longer key proves by itself that it is the same item.
+        if LONGER in other.keyed.key or is_edit(other.keyed.item, keyed.item, shared=True):
+            found[keyed.key] = other
+            taken.add(other.id)
+    return found
 
 
 def _is_shared(db: sa.Connection, feed_id: int, key: str, document: Collection[str]) -> bool:
@@ -105,13 +137,20 @@ def _is_shared(db: sa.Connection, feed_id: int, key: str, document: Collection[s
     return db.execute(longer.limit(1)).first() is not None
 
 
-def _follow_edits(db: sa.Connection, feed: Feed, pairs: _Pairs, now: datetime) -> int:
-    """Keep what edited items told, and let them wait for a score again; return how many those are."""
+def _follow_edits(db: sa.Connection, feed: Feed, pairs: _Pairs, now: datetime) -> tuple[int, int]:
+    """Keep what edited items told, and have them scored again; return how many, and how many not yet."""
     edited = [(stored, keyed) for stored, keyed in pairs if not same_text(stored.keyed.item, keyed.item)]
-    versions = _version_counts(db, [stored.id for stored, _ in edited])
-    edited = [(stored, keyed) for stored, keyed in edited if versions[stored.id] < MOST_VERSIONS]
-    for stored, keyed in edited:
+    counts = _version_counts(db, [stored.id for stored, _ in edited])
+    full = {id_ for id_, count in counts.items() if count >= MOST_VERSIONS}
+    due = [
+        (stored, keyed)
+        for stored, keyed in edited
+        if stored.id not in full or stored.edited_at is None or now - stored.edited_at >= EDITS_APART
+    ]
+    for stored, keyed in due:
         before = stored.keyed.item
+        if stored.id in full:
+            _drop_latest_version(db, stored.id)
         version = {
             "item_id": stored.id,
             "seen_at": stored.edited_at or stored.first_seen,
@@ -119,12 +158,14 @@ def _follow_edits(db: sa.Connection, feed: Feed, pairs: _Pairs, now: datetime) -
             "summary": before.summary,
         }
         db.execute(item_versions.insert().values(**version))
-        columns = _told(keyed) | {"edited_at": now, "scored_at": None}
-        columns["published"] = before.published or keyed.item.published
-        if keyed.canonical_url != stored.keyed.canonical_url:
-            columns |= _unread(feed, keyed, backlog=stored.backlog)
+        columns = _told(keyed) | _unread(feed, keyed, backlog=stored.backlog)
+        columns |= {
+            "edited_at": now,
+            "scored_at": None,
+            "published": before.published or keyed.item.published,
+        }
         db.execute(items.update().where(items.c.id == stored.id).values(**columns))
-    return len(edited)
+    return len(due), len(edited) - len(due)
 
 
 def _version_counts(db: sa.Connection, ids: Sequence[int]) -> defaultdict[int, int]:
@@ -133,6 +174,13 @@ def _version_counts(db: sa.Connection, ids: Sequence[int]) -> defaultdict[int, i
         query = sa.select(item_versions.c.item_id, sa.func.count()).where(item_versions.c.item_id.in_(part))
         counts |= {row[0]: row[1] for row in db.execute(query.group_by(item_versions.c.item_id))}
     return counts
+
+
+def _drop_latest_version(db: sa.Connection, item_id: int) -> None:
+    of_item = sa.select(item_versions).where(item_versions.c.item_id == item_id)
+    latest = db.execute(of_item.order_by(item_versions.c.id.desc()).limit(1)).one()
+    forget_vectors(db, [item_text(latest.title, latest.summary)])
+    db.execute(item_versions.delete().where(item_versions.c.id == latest.id))
 
 
 # --- its key is new ----------------------------------------------------------------------------------
@@ -147,10 +195,11 @@ def _rekeyed(
     """
     fresh = _without_buried(db, feed_id, fresh)
     candidates = {stored.id: stored for stored in left} if fresh else {}
-    for part in _parts([keyed.headline_key for keyed in fresh if keyed.headline_key]):
+    for part in _parts(list({keyed.headline_key for keyed in fresh if keyed.headline_key})):
         # A sum, or SQLite reads the whole feed by the index of its keys.
-        alike = _rows(db, items.c.feed_id + 0 == feed_id, items.c.headline_key.in_(part))
-        candidates |= {stored.id: stored for stored in alike if stored.id not in present}
+        alike = sa.and_(items.c.feed_id + 0 == feed_id, items.c.headline_key.in_(part), LEFT)
+        latest = _RECOGNISED.where(alike).order_by(items.c.id.desc()).limit(len(part) + _ALIKE)
+        candidates |= {stored.id: stored for stored in _stored(db, latest) if stored.id not in present}
     by_headline = defaultdict[str, list[_Stored]](list)
     for stored in candidates.values():
         by_headline[headline(stored.keyed)].append(stored)
@@ -172,18 +221,22 @@ def _same_page(known: KeyedItem, shown: KeyedItem) -> bool:
 
 
 def _without_buried(db: sa.Connection, feed_id: int, fresh: Sequence[KeyedItem]) -> list[KeyedItem]:
+    marks = [
+        mark(shown.item.url, shown.item.title, shown.item.summary, shown.item.published) for shown in fresh
+    ]
     buried = set[str]()
-    for part in _parts([keyed.key for keyed in fresh]):
-        query = sa.select(tombstones.c.key).where(tombstones.c.feed_id == feed_id, tombstones.c.key.in_(part))
+    for part in _parts(marks):
+        query = sa.select(tombstones.c.mark).where(
+            tombstones.c.feed_id == feed_id, tombstones.c.mark.in_(part)
+        )
         buried.update(db.scalars(query))
-    return [keyed for keyed in fresh if keyed.key not in buried]
+    return [shown for shown, its_mark in zip(fresh, marks, strict=True) if its_mark not in buried]
 
 
 # --- rows --------------------------------------------------------------------------------------------
 
 
-def _rows(db: sa.Connection, *which: sa.ColumnElement[bool]) -> Iterator[_Stored]:
-    query = sa.select(*_RECOGNISED_BY).where(*which)
+def _stored(db: sa.Connection, query: sa.Select[Any]) -> Iterator[_Stored]:
     return (_stored_from(row) for row in db.execute(query).mappings())
 
 
@@ -191,11 +244,11 @@ def _by_keys(db: sa.Connection, feed_id: int, keys: Collection[str]) -> dict[str
     return {
         stored.keyed.key: stored
         for part in _parts(list(keys))
-        for stored in _rows(db, items.c.feed_id == feed_id, items.c.key.in_(part))
+        for stored in _stored(db, _RECOGNISED.where(items.c.feed_id == feed_id, items.c.key.in_(part)))
     }
 
 
-_RECOGNISED_BY = (
+_RECOGNISED = sa.select(
     *(items.c[name] for name in ("id", "key", "guid", "url", "canonical_url", "headline_key", "title")),
     *(items.c[name] for name in ("summary", "published", "first_seen", "edited_at", "backlog", "listed")),
 )

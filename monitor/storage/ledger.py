@@ -1,6 +1,7 @@
 """What people ask of the database; reading only."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -18,7 +19,8 @@ from monitor.records import (
 from monitor.storage.rows import ITEM_WITH_FEED, Row, feed_from, item_from, open_troubles, score_from
 from monitor.storage.subscriptions import SUBSCRIPTION_WITH_FEED, subscription_from
 from monitor.storage.tables import (
-    OPEN_STATES,
+    OPEN,
+    UNREAD,
     Utc,
     alerts,
     deliveries,
@@ -58,9 +60,7 @@ class SqlLedger:
         """Return since when the oldest item waits for a score, and the oldest message for its channel."""
         since = sa.func.coalesce(items.c.edited_at, items.c.first_seen, type_=Utc)
         unscored = sa.select(sa.func.min(since)).where(items.c.scored_at.is_(None))
-        undelivered = sa.select(sa.func.min(deliveries.c.created_at)).where(
-            deliveries.c.state.in_(OPEN_STATES)
-        )
+        undelivered = sa.select(sa.func.min(deliveries.c.created_at)).where(OPEN)
         with self._engine.connect() as db:
             return db.scalar(unscored), db.scalar(undelivered)
 
@@ -76,26 +76,37 @@ class SqlLedger:
         with self._engine.connect() as db:
             return [subscription_from(row) for row in db.execute(query).mappings()]
 
+    def waiting(self) -> dict[str, int]:
+        """Return how many feeds and troubles there are, and how much work is waiting; by indexes alone."""
+        return self._counted(_WAITING)
+
     def counts(self) -> dict[str, int]:
-        """Return how many rows of each kind there are, and how much work is waiting."""
-        count = sa.func.count
-        queries = {
-            "feeds": sa.select(count()).where(feeds.c.active),
-            "failing_feeds": sa.select(count()).where(feeds.c.active, feeds.c.failures > 0),
-            "troubles": sa.select(count()).where(troubles.c.ended_at.is_(None)),
-            "items": sa.select(count()).select_from(items),
-            "unread": sa.select(count()).where(items.c.article_state == "waiting"),
-            "unscored": sa.select(count()).where(items.c.scored_at.is_(None)),
-            "undecided": sa.select(count()).where(scores.c.matched, scores.c.decided_at.is_(None)),
-            "matches": sa.select(count()).where(scores.c.matched),
-            "alerts": sa.select(count()).where(alerts.c.decision == "alert"),
-            "quiet": sa.select(count()).where(alerts.c.decision == "quiet"),
-            "undelivered": sa.select(count()).where(deliveries.c.state.in_(OPEN_STATES)),
-            "delivered": sa.select(count()).where(deliveries.c.state == "sent"),
-            "undeliverable": sa.select(count()).where(deliveries.c.state == "failed"),
-        }
+        """Return the same, and how many rows of each kind there are; whole tables are read."""
+        return self._counted(_WAITING | _TOTALS)
+
+    def _counted(self, queries: Mapping[str, sa.Select[int]]) -> dict[str, int]:
         with self._engine.connect() as db:
             return {name: db.scalar(query) or 0 for name, query in queries.items()}
+
+
+_COUNT = sa.select(sa.func.count())
+_WAITING = {
+    "feeds": _COUNT.where(feeds.c.active),
+    "failing_feeds": _COUNT.where(feeds.c.active, feeds.c.failures > 0),
+    "troubles": _COUNT.where(troubles.c.ended_at.is_(None)),
+    "unread": _COUNT.where(UNREAD),
+    "unscored": _COUNT.where(items.c.scored_at.is_(None)),
+    "undecided": _COUNT.where(scores.c.matched, scores.c.decided_at.is_(None)),
+    "undelivered": _COUNT.where(OPEN),
+}
+_TOTALS = {
+    "items": _COUNT.select_from(items),
+    "matches": _COUNT.where(scores.c.matched),
+    "alerts": _COUNT.where(alerts.c.decision == "alert"),
+    "quiet": _COUNT.where(alerts.c.decision == "quiet"),
+    "delivered": _COUNT.where(deliveries.c.state == "sent"),
+    "undeliverable": _COUNT.where(deliveries.c.state == "failed"),
+}
 
 
 def _topics(db: sa.Connection, item_id: int) -> tuple[TopicHistory, ...]:

@@ -104,6 +104,8 @@ class SqlPollStore:
                 "claimed_until": None,
             }
             columns |= health_columns(planned.health) | _validators(feed, outcome, now)
+            if changes.put_off:
+                columns |= {"etag": None, "last_modified": None, "body_hash": None}
             db.execute(feeds.update().where(feeds.c.id == feed.id).values(**columns))
             record_troubles(db, feed.id, planned.begun, planned.ended, planned.replaced, now)
             if planned.push is not None:

@@ -1,7 +1,7 @@
 """Statements of retention: which items are old and gone, and what is removed with them.
 
-An item stays for as long as its feed shows it, or anything about it is still to be done. Its key outlives
-it as a tombstone, so that it is never new again.
+An item stays for as long as its feed shows it, or anything about it is still to be done. What it told
+outlives it as a tombstone, so that it is never new again, whichever guid it comes back with.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,21 +9,21 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from monitor.identity import mark
 from monitor.records import Item, Removal
 from monitor.relevance import item_text, passages
-from monitor.storage.rows import IN_LIST, ITEM_WITH_FEED, item_from
+from monitor.storage.rows import ITEM_WITH_FEED, item_from
+from monitor.storage.scores import forget_vectors
 from monitor.storage.tables import (
     LEFT,
-    OPEN_STATES,
+    OPEN,
     alerts,
     deliveries,
     item_versions,
     items,
     scores,
     tombstones,
-    vectors,
 )
-from monitor.vectors import text_hash
 
 _ABOUT_ITEMS = {"versions": item_versions, "scores": scores, "alerts": alerts, "deliveries": deliveries}
 
@@ -54,8 +54,14 @@ class SqlRetentionStore:
             if not old:
                 return 0
             ids = [item.id for item in old]
-            _forget_vectors(db, old, ids)
-            db.execute(tombstones.insert(), [{"feed_id": item.feed_id, "key": item.key} for item in old])
+            told = list(_all_told(db, old))
+            forget_vectors(db, [item_text(title, summary) for _, title, summary in told])
+            forget_vectors(db, [text for item in old for text in passages(item)])
+            marks = [
+                {"feed_id": item.feed_id, "mark": mark(item.url, title, summary, item.published)}
+                for item, title, summary in told
+            ]
+            db.execute(tombstones.insert().prefix_with("OR IGNORE", dialect="sqlite"), marks)
             for table in _ABOUT_ITEMS.values():
                 db.execute(table.delete().where(table.c.item_id.in_(ids)))
             db.execute(alerts.update().where(alerts.c.duplicate_of.in_(ids)).values(duplicate_of=None))
@@ -67,9 +73,7 @@ def _removable(before: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     undecided = sa.select(scores.c.item_id).where(
         scores.c.item_id == items.c.id, scores.c.matched, scores.c.decided_at.is_(None)
     )
-    undelivered = sa.select(deliveries.c.id).where(
-        deliveries.c.item_id == items.c.id, deliveries.c.state.in_(OPEN_STATES)
-    )
+    undelivered = sa.select(deliveries.c.id).where(deliveries.c.item_id == items.c.id, OPEN)
     return (
         LEFT,
         items.c.first_seen < before,
@@ -79,26 +83,10 @@ def _removable(before: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     )
 
 
-def _forget_vectors(db: sa.Connection, old: Sequence[Item], ids: Sequence[int]) -> None:
-    """Remove the vectors of what items told; at worst a copy that stays has to be encoded again."""
-    versions = sa.select(item_versions.c.title, item_versions.c.summary).where(
-        item_versions.c.item_id.in_(ids)
-    )
-    texts = [text for item in old for text in passages(item)]
-    texts += [item_text(title, summary) for title, summary in db.execute(versions)]
-    hashes = [text_hash(text) for text in texts]
-    for model in _models(db):
-        for start in range(0, len(hashes), IN_LIST):
-            of_model = sa.and_(
-                vectors.c.model == model, vectors.c.text_hash.in_(hashes[start : start + IN_LIST])
-            )
-            db.execute(vectors.delete().where(of_model))
-
-
-def _models(db: sa.Connection) -> Iterator[str]:
-    """Yield the models that vectors are stored of, one look-up each instead of a pass over the table."""
-    first = sa.select(sa.func.min(vectors.c.model))
-    model = db.scalar(first)
-    while model is not None:
-        yield model
-        model = db.scalar(first.where(vectors.c.model > model))
+def _all_told(db: sa.Connection, old: Sequence[Item]) -> Iterator[tuple[Item, str, str]]:
+    """Yield title and summary of every version of the items, the last ones included."""
+    by_id = {item.id: item for item in old}
+    versions = sa.select(item_versions.c.item_id, item_versions.c.title, item_versions.c.summary)
+    yield from ((item, item.title, item.summary) for item in old)
+    for row in db.execute(versions.where(item_versions.c.item_id.in_(by_id))):
+        yield by_id[row.item_id], row.title, row.summary

@@ -1,6 +1,6 @@
 """Statements of the score stage."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy.dialects import sqlite
 from monitor.records import Item, Score
 from monitor.storage.rows import IN_LIST, ITEM_WITH_FEED, item_from
 from monitor.storage.tables import items, scores, vectors
-from monitor.vectors import Vectors, packed, unpacked
+from monitor.vectors import Vectors, packed, text_hash, unpacked
 
 
 class SqlScoreStore:
@@ -66,6 +66,28 @@ class SqlScoreStore:
                 again = {name: insert.excluded[name] for name in ("score", "matched", "evidence")}
                 db.execute(insert.on_conflict_do_update(["item_id", "topic_id"], set_=again), kept)
             db.execute(items.update().where(items.c.id.in_(ids)).values(scored_at=now))
+
+
+def forget_vectors(db: sa.Connection, texts: Iterable[str]) -> None:
+    """Remove what every model made of these texts; at worst a copy that stays has to be encoded again."""
+    hashes = [text_hash(text) for text in texts]
+    if not hashes:
+        return
+    for model in _models(db):
+        for start in range(0, len(hashes), IN_LIST):
+            of_model = sa.and_(
+                vectors.c.model == model, vectors.c.text_hash.in_(hashes[start : start + IN_LIST])
+            )
+            db.execute(vectors.delete().where(of_model))
+
+
+def _models(db: sa.Connection) -> Iterator[str]:
+    """Yield the models that vectors are stored of, one look-up each instead of a pass over the table."""
+    first = sa.select(sa.func.min(vectors.c.model))
+    model = db.scalar(first)
+    while model is not None:
+        yield model
+        model = db.scalar(first.where(vectors.c.model > model))
 
 
 def _unchanged(db: sa.Connection, scored: Sequence[Item]) -> set[int]:

@@ -124,14 +124,11 @@ sa.Index(
     postgresql_where=items.c.scored_at.is_(None),
 )
 
-sa.Index(
-    "ix_items_unread",
-    items.c.id,
-    sqlite_where=items.c.article_state == "waiting",
-    postgresql_where=items.c.article_state == "waiting",
-)
+# These conditions are spelled in queries as in their indexes, or SQLite does not see them.
+UNREAD = items.c.article_state == sa.literal_column("'waiting'")
+sa.Index("ix_items_unread", items.c.id, sqlite_where=UNREAD, postgresql_where=UNREAD)
 
-LISTED = items.c.listed == sa.true()  # spelled in queries as in the index, or SQLite does not see it
+LISTED = items.c.listed == sa.true()
 LEFT = items.c.listed == sa.false()
 sa.Index("ix_items_listed", items.c.feed_id, sqlite_where=LISTED, postgresql_where=LISTED)
 sa.Index("ix_items_left", items.c.first_seen, sqlite_where=LEFT, postgresql_where=LEFT)
@@ -148,12 +145,12 @@ item_versions = sa.Table(
     sa.Index("ix_item_versions_item_id", "item_id"),
 )
 
-# The keys of items that retention has removed: they are known, and never new again.
+# What items told that retention has removed: it is known, and never new again.
 tombstones = sa.Table(
     "tombstones",
     metadata,
     sa.Column("feed_id", sa.ForeignKey("feeds.id"), primary_key=True),
-    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("mark", sa.Text, primary_key=True),
     sqlite_with_rowid=False,
 )
 
@@ -264,11 +261,13 @@ deliveries = sa.Table(
     sa.Column("settled_at", Utc),
     sa.Index("ix_deliveries_item_id", "item_id"),
 )
-OPEN_STATES = ("pending", "sending", "in_doubt")
+OPEN = deliveries.c.state.in_(
+    [sa.literal_column(f"'{state}'") for state in ("pending", "sending", "in_doubt")]
+)
 sa.Index(
     "ix_deliveries_open",
     deliveries.c.channel,
     deliveries.c.position,
-    sqlite_where=deliveries.c.state.in_(OPEN_STATES),
-    postgresql_where=deliveries.c.state.in_(OPEN_STATES),
+    sqlite_where=OPEN,
+    postgresql_where=OPEN,
 )

@@ -36,11 +36,10 @@ async def serve(
 
     async def readyz(_request: web.Request) -> web.Response:
         trouble = health.unready(now(), longest_interval, *await database(ledger.waiting_since))
-        waiting = await database(ledger.counts)
         body = {
             "ready": trouble is None,
             "trouble": trouble,
-            "stored": waiting,
+            "waiting": await database(ledger.waiting),
             "since_start": health.as_json(),
         }
         return web.json_response(body, status=200 if trouble is None else 503)

@@ -13,9 +13,10 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from builders import NOW, keyed, opened, spec, stored_items
+from builders import NOW, fetched, keyed, next_at, opened, parsed, spec, stored_items
 
 from monitor.errors import StorageError
+from monitor.poll import recognise
 from monitor.storage import open_storage
 from monitor.storage.engine import _alembic, _sqlite_engine, open_engine, sqlite_is_sound
 from monitor.storage.tables import metadata
@@ -142,6 +143,44 @@ def test_a_database_of_the_first_schema_keeps_its_rows(database_file: Path) -> N
         (created,) = db.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'items'").one()
         assert "REFERENCES feeds" in created
     close()
+
+
+def test_items_of_an_earlier_version_stay_until_their_feeds_have_shown_a_whole_document(
+    database_file: Path,
+) -> None:
+    engine = _sqlite_engine(database_file)
+    config = _alembic()
+    with engine.begin() as db:
+        config.attributes["connection"] = db
+        alembic.command.upgrade(config, "0005")
+        db.exec_driver_sql(
+            "INSERT INTO feeds (id, url, name, tags, every_seconds, alert_backlog_seconds, full_text, active,"
+            " next_poll_at, first_polled_at, etag, last_modified, body_hash) VALUES"
+            " (1, 'https://w.example/', 'Wire', '[]', 1, 0, 0, 1, '2026-01-20', '2026-01-20', 'e', 'm', 'h'),"
+            " (2, 'https://g.example/', 'Gone', '[]', 1, 0, 0, 0, '2026-01-20', '2026-01-20', 'e', 'm', 'h')"
+        )
+        items = [
+            (1, "old", "https://wire.example/a", "A"),
+            (1, "form", "https://wire.example/b", "B"),
+            (2, "key", "https://gone.example/c", "C"),
+        ]
+        for feed_id, key, url, title in items:
+            db.exec_driver_sql(
+                "INSERT INTO items (feed_id, key, guid, url, canonical_url, title, summary, first_seen,"
+                " backlog, scored_at) VALUES (?, ?, '0', ?, ?, ?, 'S', '2026-01-20', 0, '2026-01-20')",
+                (feed_id, key, url, url, title),
+            )
+    engine.dispose()
+    with opened(database_file) as storage:
+        (feed,) = storage.ledger.feeds()
+        assert (feed.etag, feed.last_modified, feed.body_hash) == (None, None, None)
+        assert storage.retention.remove(NOW, 9) == 1, "the feed that is asked no more shows nothing"
+        a = parsed(guid="0", title="A", summary="S", url="https://wire.example/a")
+        outcome = fetched(a)
+        changes = storage.polls.record_poll(feed, outcome, recognise(outcome), NOW, next_at(NOW))
+        assert (changes.new, changes.rekeyed) == ((), 1)
+        assert storage.retention.remove(NOW, 9) == 1
+        assert storage.ledger.counts()["items"] == 1
 
 
 def test_partial_indexes_are_as_the_tables_say(database_file: Path, tmp_path: Path) -> None:

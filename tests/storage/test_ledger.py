@@ -1,7 +1,13 @@
+from contextlib import closing
+from pathlib import Path
+
+import sqlalchemy as sa
 from builders import ALERT, NOW, fetched, judged, keyed, new_delivery, score, spec, stored_items
 
 from monitor.records import DeliveryStatus, FetchFailed, Receipt, Verdict
 from monitor.storage import Storage
+from monitor.storage.engine import open_engine
+from monitor.storage.ledger import SqlLedger
 
 ADDRESS = "https://wire.example/1"
 
@@ -112,3 +118,22 @@ def test_counts(storage: Storage) -> None:
     }
     storage.deliveries.record_receipt("d2", Receipt(channel="C1", ts="1.5"), NOW)
     assert storage.ledger.counts()["delivered"] == 1
+
+
+def test_what_is_asked_all_the_time_reads_no_table(database_file: Path) -> None:
+    engine, close = open_engine(f"sqlite:///{database_file}")
+    asked: list[str] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda _db, _cursor, text, *_: asked.append(text))
+    ledger = SqlLedger(engine)
+    assert ledger.waiting().keys() < ledger.counts().keys()
+    asked.clear()
+    ledger.waiting()
+    ledger.waiting_since()
+    questions = [text for text in asked if text.startswith("SELECT") and "FROM feeds" not in text]
+    assert len(questions) == 7
+    with closing(engine.connect()) as db:
+        for question in questions:
+            # What has no parameters is asked with the very words of its index.
+            (plan,) = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {question}").all()
+            assert "INDEX ix_" in plan[-1], question
+    close()

@@ -109,7 +109,7 @@ def test_what_waits_for_a_score_or_an_article_stays(storage: Storage) -> None:
     poll(storage, *GONE)
     assert removed(storage) == 0
     (unread, *_) = storage.reads.unread(9)
-    storage.reads.record_article(unread.id, Article(text="Text"))
+    storage.reads.record_article(unread, Article(text="Text"))
     assert removed(storage) == 0
     storage.scores.record_scores(storage.scores.unscored(9), [], NOW)
     assert removed(storage) == 2

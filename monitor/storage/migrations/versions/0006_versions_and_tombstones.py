@@ -13,9 +13,9 @@ def upgrade() -> None:
     op.create_table(
         "tombstones",
         sa.Column("feed_id", sa.Integer(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("mark", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["feed_id"], ["feeds.id"], name=op.f("fk_tombstones_feed_id")),
-        sa.PrimaryKeyConstraint("feed_id", "key", name=op.f("pk_tombstones")),
+        sa.PrimaryKeyConstraint("feed_id", "mark", name=op.f("pk_tombstones")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -52,3 +52,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("listed = 1"),
             postgresql_where=sa.text("listed = 1"),
         )
+
+    # What feeds show is not on record yet: nothing has left before its feed has shown a whole document again.
+    op.execute("UPDATE items SET listed = 1 WHERE feed_id IN (SELECT id FROM feeds WHERE active)")
+    op.execute("UPDATE feeds SET etag = NULL, last_modified = NULL, body_hash = NULL")
