@@ -4,7 +4,7 @@ Every ``record_…`` is one transaction that holds a stage's result and the next
 block, and are called through storage's own thread.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -19,6 +19,7 @@ from monitor.records import (
     FetchOutcome,
     History,
     Item,
+    Judgement,
     KeyedItem,
     KnownTrouble,
     Match,
@@ -41,6 +42,7 @@ __all__ = [
     "PollStore",
     "ReadStore",
     "RetentionStore",
+    "ReviewStore",
     "ScoreStore",
     "Storage",
     "SubscriptionStore",
@@ -262,6 +264,24 @@ class Ledger(Protocol):
         """Return how many rows of each kind there are, and how much work is waiting."""
 
 
+class ReviewStore(Protocol):
+    """What those ask who look back at many items: reading only."""
+
+    def judged(self, after: int) -> list[Judgement]:
+        """Return what was made of the items with a higher id, in the order in which they were stored."""
+
+    def near_misses(self, topic_id: str, since: datetime) -> Iterator[Match]:
+        """Yield what scored too low for a topic since then, highest first, one of each story.
+
+        Left out is what tells a story that matched the topic.
+        """
+        ...
+
+    def items(self, since: datetime) -> Iterator[Item]:
+        """Yield every item first seen since then, in the order in which they were stored."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
     """The open database, one narrow store per stage."""
@@ -275,11 +295,15 @@ class Storage:
     deliveries: DeliverStore
     retention: RetentionStore
     ledger: Ledger
+    review: ReviewStore
     close: Callable[[], None]
 
 
-def open_storage(url: str, *, read_only: bool = False) -> Storage:
-    """Open the database at ``url``, made or migrated if need be; raise StorageError if it can't be served."""
+def open_storage(url: str, *, read_only: bool = False, durable: bool = True) -> Storage:
+    """Open the database at ``url``, made or migrated if need be; raise StorageError if it can't be served.
+
+    ``durable=False`` is for a database that is thrown away: faster, and it need not survive a power cut.
+    """
     from monitor.storage.alerts import SqlAlertStore
     from monitor.storage.deliveries import SqlDeliverStore
     from monitor.storage.engine import open_engine
@@ -287,11 +311,12 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
     from monitor.storage.polls import SqlPollStore
     from monitor.storage.reads import SqlReadStore
     from monitor.storage.retention import SqlRetentionStore
+    from monitor.storage.review import SqlReviewStore
     from monitor.storage.scores import SqlScoreStore
     from monitor.storage.subscriptions import SqlSubscriptionStore
     from monitor.storage.troubles import SqlTroubleStore
 
-    engine, close = open_engine(url, read_only=read_only)
+    engine, close = open_engine(url, read_only=read_only, durable=durable)
     return Storage(
         polls=SqlPollStore(engine),
         reads=SqlReadStore(engine),
@@ -302,5 +327,6 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
         deliveries=SqlDeliverStore(engine),
         retention=SqlRetentionStore(engine),
         ledger=SqlLedger(engine),
+        review=SqlReviewStore(engine),
         close=close,
     )
