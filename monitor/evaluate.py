@@ -37,7 +37,7 @@ Labels = Mapping[str, Mapping[str, Label]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What became of a labelled stream: every pair of item and topic with a score worth keeping, in time order.
+    """What became of a labelled stream: pairs of item and topic with a score worth keeping, in time order.
 
     ``voted`` are the pairs of topic and item that were voted on.
     """
@@ -84,13 +84,11 @@ async def evaluate(
     votes: int = 0,
     on_items: Callable[[int], None] = lambda _count: None,
 ) -> Evaluation:
-    """Replay a stream, in the order of first_seen, and return what became of it; MonitorError if it cannot."""
+    """Replay a stream, in the order of first_seen, and return what became of it; MonitorError if it can't."""
     ordered = sorted(stream, key=lambda item: item.first_seen)
     _refuse(topics, ordered, labels)
-    voter, voted = (
-        Voter({topic.id: labels.get(topic.id, {}) for topic in topics}, votes),
-        set[tuple[str, str]](),
-    )
+    voted = set[tuple[str, str]]()
+    voter = Voter({topic.id: labels.get(topic.id, {}) for topic in topics}, votes)
     order, judged = list[Judgement](), defaultdict[str, list[Judgement]](list)
     async with open_rehearsal(topics, load, max_age) as rehearsal:
         await rehearsal.begin((item.feed for item in ordered), ordered[0].first_seen)

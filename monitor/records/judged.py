@@ -53,7 +53,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What was made of an item for a topic; ``guid`` is what its feed calls it. Undecided, ``verdict`` is None.
+    """What was made of an item for a topic; ``guid`` is its feed's. Undecided, ``verdict`` is None.
 
     ``duplicate_of`` is the guid of the item that told the story before.
     """
