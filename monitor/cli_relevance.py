@@ -19,6 +19,7 @@ from monitor.terminal import (
     JsonOption,
     exit_codes,
     load,
+    log_warnings,
     print_json,
     print_table,
     progress,
@@ -53,6 +54,7 @@ def evaluate(
     with exit_codes():
         settings = load_settings(config, os.environ)
         topics = load_topics(watchlist, settings)
+        log_warnings()
         from monitor import evaluate as evaluating
         from monitor.labelled import read_items, read_labels
         from monitor.scoring import open_encoder
@@ -93,6 +95,7 @@ def run_tests(
     with exit_codes():
         loaded = load(config)
         chosen = _chosen(loaded.topics, topics)
+        log_warnings()
         from monitor import examples
         from monitor.scoring import open_encoder
 
@@ -136,6 +139,7 @@ def backtest(
     with exit_codes():
         loaded = load(config)
         changed = _changed(loaded, watchlist)
+        log_warnings()
         from monitor import backtest as backtesting
         from monitor.app import utc_now
         from monitor.labelled import read_items

@@ -91,7 +91,7 @@ def _axes(title: str, across: str, up: str, ticks: Sequence[tuple[float, str]]) 
         for score in range(0, 101, 10)
     ]
     drawn.append(f'<text x="{_x(50):.1f}" y="{HEIGHT - 8}" text-anchor="middle">{across}</text>')
-    drawn.append(f'<text x="{LEFT - 6}" y="{TOP - 12}" text-anchor="end">{up}</text>')
+    drawn.append(f'<text x="4" y="{TOP - 12}">{up}</text>')
     return drawn
 
 

@@ -30,6 +30,13 @@ def load(config: Path) -> Configuration:
     return loaded
 
 
+def log_warnings() -> None:
+    """Have only warnings logged, to stderr: the command itself says the rest."""
+    from monitor import log
+
+    log.configure("WARNING")
+
+
 def usable(read: Callable[[str], T], written: str) -> T:
     """Read what stands in an option; a ValueError's text is shown as bad usage."""
     try:
