@@ -5,7 +5,7 @@ Frozen, keyword-only, aware UTC datetimes. No clock, no configuration, no I/O.
 
 from monitor.records.configured import FeedSpec, Problem, Severity, Topic
 from monitor.records.items import Article, Item, KeyedItem, NoArticle, ParsedItem, Removal
-from monitor.records.judged import Decision, Evidence, Judgement, Match, Score, Verdict
+from monitor.records.judged import Decision, Evidence, Match, Score, Verdict
 from monitor.records.polled import (
     Changes,
     FailureKind,
@@ -38,7 +38,7 @@ from monitor.records.sent import (
     PostOutcome,
     Receipt,
 )
-from monitor.records.told import DeliveryStatus, History, TopicHistory
+from monitor.records.told import DeliveryStatus, History, Judgement, TopicHistory
 
 __all__ = [
     "Article",
