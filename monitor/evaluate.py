@@ -87,6 +87,7 @@ async def evaluate(
     """Replay a stream, in the order of first_seen, and return what became of it; MonitorError if it can't."""
     ordered = sorted(stream, key=lambda item: item.first_seen)
     _refuse(topics, ordered, labels)
+    by_id = {item.id: item for item in ordered}
     voted = set[tuple[str, str]]()
     voter = Voter({topic.id: labels.get(topic.id, {}) for topic in topics}, votes)
     order, judged = list[Judgement](), defaultdict[str, list[Judgement]](list)
@@ -98,9 +99,8 @@ async def evaluate(
             for row in found:
                 judged[row.score.topic_id].append(row)
             for ballot in voter.asked(found, moment[-1].first_seen.date()):
-                score = ballot.judgement.score
-                voted.add((score.topic_id, ballot.judgement.guid or ""))
-                await rehearsal.vote(score.topic_id, score.item_id, up=ballot.up)
+                voted.add((ballot.topic_id, ballot.item))
+                await rehearsal.vote(ballot.topic_id, by_id[ballot.item], up=ballot.up)
             on_items(len(moment))
     return Evaluation(
         topics=tuple(topics),

@@ -24,8 +24,6 @@ from monitor.vectorcache import remembering
 
 __all__ = ["Rehearsal", "Scratch", "moments", "open_rehearsal", "open_scratch"]
 
-Clock = Callable[[], datetime]
-
 MOMENT = timedelta(hours=1)
 """Items seen within it come together, as a poll now and then would bring them; ages are limited in days."""
 MOST = 1000
@@ -68,33 +66,42 @@ async def open_scratch(load: Callable[[], Encoder]) -> AsyncIterator[Scratch]:
         database.close()
 
 
+class StreamClock:
+    """The time of the stream; it stands still while a moment is played."""
+
+    def __init__(self) -> None:
+        self.now = datetime.min.replace(tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """Return the moment that is being played."""
+        return self.now
+
+
 class Rehearsal:
     """The stages score and alert, given a stream moment by moment instead of by polls."""
 
     def __init__(
         self,
         scratch: Scratch,
-        scoring: Callable[[Clock], Scoring],
+        scoring: Scoring,
+        clock: "StreamClock",
         topics: Sequence[Topic],
         max_age: timedelta,
     ) -> None:
         self._scratch = scratch
         self._feeds: dict[str, Feed] = {}
         self._shown = defaultdict[tuple[str, str], list[KeyedItem]](list)
-        self._now = datetime.min.replace(tzinfo=UTC)
         self._last = 0
-        self._scoring = scoring(self._clock)
+        self._scoring = scoring
+        self._clock = clock
         self._alert = Alert(
             store=scratch.storage.alerts,
             database=scratch.database,
             topics={topic.id: topic for topic in topics},
             max_age=max_age,
-            now=self._clock,
+            now=clock,
             on_report=lambda _report: None,
         )
-
-    def _clock(self) -> datetime:
-        return self._now
 
     async def begin(self, feeds: Iterable[str], now: datetime) -> None:
         """Make the stream's feeds known, each polled once and found empty: what comes is news, no backlog."""
@@ -102,7 +109,7 @@ class Rehearsal:
 
     async def play(self, moment: Sequence[StreamItem]) -> list[Judgement]:
         """Bring the items of one moment through the stages; return what was made of them, in their order."""
-        self._now = moment[-1].first_seen
+        self._clock.now = moment[-1].first_seen
         await self._scratch.database(self._show, moment)
         await self._scoring.work()
         await self._alert.work()
@@ -110,10 +117,10 @@ class Rehearsal:
         self._last = max((row.score.item_id for row in judged), default=self._last)
         return judged
 
-    async def vote(self, topic_id: str, item_id: int, *, up: bool) -> None:
+    async def vote(self, topic_id: str, on: StreamItem, *, up: bool) -> None:
         """Cast a vote on an item that has been shown."""
         # The table of votes comes with the scorer that learns from them.
-        _ = topic_id, item_id, up
+        _ = topic_id, on, up
 
     def _make_feeds(self, names: Sequence[str], now: datetime) -> None:
         polls, ledger = self._scratch.storage.polls, self._scratch.storage.ledger
@@ -128,7 +135,11 @@ class Rehearsal:
             document = [keyed for item in run for keyed in self._document(item)]
             # Feeds list the newest first.
             polls.record_poll(
-                self._feeds[name], _EMPTY, document[::-1], self._now, lambda _changes: _plan(self._now)
+                self._feeds[name],
+                _EMPTY,
+                document[::-1],
+                self._clock.now,
+                lambda _changes: _plan(self._clock.now),
             )
 
     def _document(self, item: StreamItem) -> list[KeyedItem]:
@@ -149,20 +160,17 @@ async def open_rehearsal(
 ) -> AsyncIterator[Rehearsal]:
     """Yield the stages, ready for a stream, on a database of their own; ModelError, StorageError."""
     async with open_scratch(load) as scratch:
+        clock = StreamClock()
         vectors = scratch.vectoriser
-        seen = await topic_vectors(topics, vectors)
-
-        def scoring(now: Clock) -> Scoring:
-            return Scoring(
-                store=scratch.storage.scores,
-                database=scratch.database,
-                vectors=vectors,
-                topics=seen,
-                now=now,
-                on_report=lambda _report: None,
-            )
-
-        yield Rehearsal(scratch, scoring, topics, max_age)
+        scoring = Scoring(
+            store=scratch.storage.scores,
+            database=scratch.database,
+            vectors=vectors,
+            topics=await topic_vectors(topics, vectors),
+            now=clock,
+            on_report=lambda _report: None,
+        )
+        yield Rehearsal(scratch, scoring, clock, topics, max_age)
 
 
 def moments(stream: Sequence[StreamItem]) -> Iterator[list[StreamItem]]:

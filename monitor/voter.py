@@ -24,7 +24,8 @@ NEAR = 10.0
 class Ballot:
     """A vote on an item for a topic."""
 
-    judgement: Judgement
+    topic_id: str
+    item: str
     up: bool
 
 
@@ -59,9 +60,9 @@ class Voter:
         ]
 
     def _ballot(self, row: Judgement) -> Ballot | None:
-        topic = row.score.topic_id
-        label = self._labels.get(topic, {}).get(row.guid or "")
+        topic, item = row.score.topic_id, row.guid or ""
+        label = self._labels.get(topic, {}).get(item)
         if not self._left.get(topic) or (label is not None and label.grade == 1):
             return None
         self._left[topic] -= 1
-        return Ballot(judgement=row, up=label is not None and label.grade == 2)
+        return Ballot(topic_id=topic, item=item, up=label is not None and label.grade == 2)

@@ -24,8 +24,8 @@ def grades(**by_item: int) -> dict[str, dict[str, Label]]:
     return {"patrols": {item: Label(grade=grade, story="") for item, grade in by_item.items()}}
 
 
-def asked(voter: Voter, day: date, *judged: Judgement) -> list[tuple[str | None, bool]]:
-    return [(ballot.judgement.guid, ballot.up) for ballot in voter.asked(judged, day)]
+def asked(voter: Voter, day: date, *judged: Judgement) -> list[tuple[str, bool]]:
+    return [(ballot.item, ballot.up) for ballot in voter.asked(judged, day)]
 
 
 def test_alerts_are_voted_on_as_labelled_and_no_more_than_asked() -> None:
