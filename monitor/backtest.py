@@ -9,23 +9,27 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
+from monitor.background import Learned
 from monitor.identity import canonical_url
 from monitor.labelled import StreamItem
+from monitor.learning import Learning
+from monitor.passages import passages
 from monitor.policy import decide, told_since
-from monitor.records import Item, Score, Topic
-from monitor.rehearsal import open_scratch
-from monitor.relevance import TopicVectors, passages
-from monitor.score import judge_all, topic_vectors
-from monitor.scoring import Encoder
+from monitor.records import Item, Score, Topic, Vote
+from monitor.rehearsal import Scratch, open_scratch
+from monitor.relevance import View, judge
+from monitor.score import in_scope
+from monitor.scoring import Encoder, open_reference
 from monitor.storage import Storage, open_storage
 from monitor.stories import first_told, headline_key
-from monitor.vectors import Vectors, text_hash
+from monitor.vectorise import Vectoriser, topic_vectors
+from monitor.vectors import Vectors, logit, text_hash
 
 __all__ = [
     "HEADERS",
@@ -42,19 +46,25 @@ __all__ = [
 
 BLOCK = 2000
 """Items scored at once; their vectors with all topics' sentences are some hundred megabytes at most."""
+HOPED = 6.5
+"""Logits that words and votes together may add; more is rare, and to look for it would take minutes."""
 SHOWN = 10
 """Titles per topic in the text; the JSON has all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """Items in the order in which they came, with the vectors (n, d) of their passages; ``unknown`` are the
-    items whose vectors are not on record for this model, which are left out.
+    """Items in the order in which they came, with the vectors (n, d) of their passages.
+
+    ``unknown`` are the items whose vectors are not on record for this model, which are left out; ``learned``
+    and ``votes`` are what the service knows by now.
     """
 
     items: Sequence[Item]
     vectors: Sequence[Vectors]
-    unknown: int
+    unknown: int = 0
+    learned: Learned | None = None
+    votes: Sequence[Vote] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +118,7 @@ def stored(url: str, since: datetime) -> Reader:
             texts = [[text_hash(text) for text in passages(item)] for item in items]
             hashes = {key for of_item in texts for key in of_item}
             known = storage.scores.vectors(encoder.model, hashes)
+            learned, votes = storage.learned.learned(encoder.model), storage.votes.votes()
         usable = [
             (item, np.stack([known[key] for key in keys]))
             for item, keys in zip(items, texts, strict=True)
@@ -117,6 +128,8 @@ def stored(url: str, since: datetime) -> Reader:
             items=[item for item, _ in usable],
             vectors=[vectors for _, vectors in usable],
             unknown=len(items) - len(usable),
+            learned=learned,
+            votes=votes,
         )
 
     return read
@@ -132,7 +145,7 @@ def of_stream(stream: Iterable[StreamItem]) -> Reader:
         for start in range(0, len(items), BLOCK):
             texts = [passages(item)[0] for item in items[start : start + BLOCK]]
             vectors += np.split(encoder.encode(texts), len(texts))
-        return History(items=items, vectors=vectors, unknown=0)
+        return History(items=items, vectors=vectors)
 
     return read
 
@@ -149,13 +162,14 @@ async def backtest(
     """Return what the topics ``after`` would have done with a history, and what those ``before``."""
     async with open_scratch(load) as scratch:
         history = await scratch.encoding(read, scratch.encoder)
+        await scratch.database(_take_up, history, scratch)
         # What both watchlists say the same is scored once.
-        distinct = list(dict.fromkeys((*before, *after)))
-        seen = await topic_vectors(distinct, scratch.vectoriser)
-    found = {topic: list[Found]() for topic in distinct}
-    matches = _matches(seen, history, on_items)
-    for topic in distinct:
-        found[topic] = _decided(topic, matches[topic], max_age)
+        changed = [topic for topic in before if topic not in after]
+        found = {
+            topic: _decided(topic, matches, max_age)
+            for side in (after, changed)
+            for topic, matches in (await _matches(side, history, scratch, on_items)).items()
+        }
     sides = [{topic.id: found[topic] for topic in side} for side in (before, after)]
     ids = dict.fromkeys(topic.id for topic in (*before, *after))
     return Backtest(
@@ -166,30 +180,58 @@ async def backtest(
     )
 
 
-def _matches(
-    topics: Sequence[TopicVectors], history: History, on_items: Callable[[int], None]
-) -> Mapping[Topic, list[tuple[Item, Score]]]:
+def _take_up(history: History, scratch: Scratch) -> None:
+    """Let the scratch database know what the service has learned and been told."""
+    storage = scratch.storage
+    if history.learned is not None:
+        storage.learned.record_learned(scratch.encoder.model, history.learned, {})
+    for vote in history.votes:
+        storage.votes.add(vote.topic_id, vote.text, up=vote.up, by=vote.by, now=vote.at, url=vote.url)
+
+
+async def _matches(
+    topics: Sequence[Topic], history: History, scratch: Scratch, on_items: Callable[[int], None]
+) -> dict[Topic, list[tuple[Item, Score]]]:
     """Return the matches of each topic, in order."""
-    # Two watchlists may say different things under one id.
-    found = defaultdict[Topic, list[tuple[Item, Score]]](list)
+    found: dict[Topic, list[tuple[Item, Score]]] = {topic: [] for topic in topics}
+    if not topics:
+        return found
+    vectors, by_id = scratch.vectoriser, {topic.id: topic for topic in topics}
+    learning = await Learning.open(
+        await topic_vectors(topics, vectors),
+        store=scratch.storage.learned,
+        votes=scratch.storage.votes,
+        database=scratch.database,
+        vectors=vectors,
+        reference=open_reference(vectors.model),
+    )
+    view, _ = await learning.follow()
     for start in range(0, len(history.items), BLOCK):
         items = history.items[start : start + BLOCK]
-        by_id = {item.id: item for item in items}
-        for side in _without_repeats(topics):
-            by_topic = {seen.topic.id: seen.topic for seen in side}
-            for score in judge_all(side, items, history.vectors[start : start + BLOCK]):
-                if score.matched:
-                    found[by_topic[score.topic_id]].append((by_id[score.item_id], score))
+        for item, score in await _judged(view, items, history.vectors[start : start + BLOCK], vectors):
+            if score.matched:
+                found[by_id[score.topic_id]].append((item, score))
         on_items(len(items))
     return found
 
 
-def _without_repeats(topics: Sequence[TopicVectors]) -> Iterator[list[TopicVectors]]:
-    """Part topics into lists in which no id comes twice."""
-    sides: list[dict[str, TopicVectors]] = [{}, {}]
-    for seen in topics:
-        sides[seen.topic.id in sides[0]][seen.topic.id] = seen
-    return (list(side.values()) for side in sides if side)
+async def _judged(
+    view: View, items: Sequence[Item], vectors: Sequence[Vectors], vectoriser: Vectoriser
+) -> list[tuple[Item, Score]]:
+    """Return the scores of items that may reach the cut of a topic; words are compared for no others."""
+    texts = [passages(item) for item in items]
+    flat = [text for of_item in texts for text in of_item]
+    heard = np.array([[in_scope(seen.topic, item) for seen in view.topics] for item in items])
+    near = view.near(np.concatenate(vectors), np.repeat(heard, [len(of) for of in texts], axis=0))
+    cuts = [logit(min(max(seen.topic.cut, 1.0), 99.0) / 100.0) for seen in view.topics]
+    near = replace(near, pairs=near.pairs & (near.bases >= np.array(cuts) - HOPED))
+    tokens = dict(zip(near.rows, await vectoriser.tokens([flat[row] for row in near.rows]), strict=True))
+    ends = np.cumsum([len(of_item) for of_item in texts])
+    return [
+        (item, score)
+        for item, of_item, end in zip(items, texts, ends, strict=True)
+        for score in judge(view, item, near, range(end - len(of_item), end), tokens)
+    ]
 
 
 def _decided(topic: Topic, matches: Sequence[tuple[Item, Score]], max_age: timedelta) -> list[Found]:

@@ -3,40 +3,45 @@
 Examples also teach. So each is scored by a topic that has not been given this one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
+
 from monitor.errors import MonitorError
+from monitor.learning import Learning
 from monitor.records import Item, Score, Topic
-from monitor.rehearsal import open_scratch
-from monitor.relevance import judge, passages
-from monitor.score import Vectoriser, topic_vectors
-from monitor.scoring import Encoder
+from monitor.rehearsal import Scratch, open_scratch
+from monitor.relevance import judge
+from monitor.scoring import Encoder, open_reference
+from monitor.vectorise import topic_vectors
 
 __all__ = ["Result", "as_json", "lines", "run_examples", "write_junit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """An example and how it fared; ``relevant`` is the side it has to be on."""
+    """An example and how it fared; ``relevant`` is the side it has to be on, ``score`` is None under 5."""
 
     topic: Topic
     text: str
     relevant: bool
-    score: Score
+    score: Score | None
 
     @property
     def passed(self) -> bool:
         """Whether the example fell on its side of the cut."""
-        return self.score.matched == self.relevant
+        return (self.score is not None and self.score.matched) == self.relevant
 
     @property
     def why(self) -> str:
         """What a person needs to mend it: score, cut, the closest sentence and the parts of the score."""
+        if self.score is None:
+            return f"scored under 5, expected at least {self.topic.cut:.0f}"
         evidence = self.score.evidence
         if evidence.gate:
             return f"kept out: {evidence.gate}"
@@ -57,32 +62,30 @@ async def run_examples(
     """Score every example of these topics, in the order of the files; ModelError if there is no model."""
     async with open_scratch(load) as scratch:
         results = []
-        for topic, text, relevant in _examples(topics):
-            score = await _score(_without(topic, text), text, scratch.vectoriser)
-            results.append(Result(topic=topic, text=text, relevant=relevant, score=score))
-            on_result(results[-1])
+        for topic in topics:
+            async for result in _of_topic(topic, scratch):
+                results.append(result)
+                on_result(result)
     return results
 
 
-def _examples(topics: Sequence[Topic]) -> Iterator[tuple[Topic, str, bool]]:
-    for topic in topics:
-        yield from ((topic, text, True) for text in topic.relevant)
-        yield from ((topic, text, False) for text in topic.irrelevant)
-
-
-def _without(topic: Topic, text: str) -> Topic:
-    return replace(
-        topic,
-        relevant=tuple(other for other in topic.relevant if other != text),
-        irrelevant=tuple(other for other in topic.irrelevant if other != text),
+async def _of_topic(topic: Topic, scratch: Scratch) -> AsyncIterator[Result]:
+    vectors = scratch.vectoriser
+    learning = await Learning.open(
+        await topic_vectors([topic], vectors),
+        store=scratch.storage.learned,
+        votes=scratch.storage.votes,
+        database=scratch.database,
+        vectors=vectors,
+        reference=open_reference(vectors.model),
     )
-
-
-async def _score(topic: Topic, text: str, vectors: Vectoriser) -> Score:
-    """Return the score of a text as that of an item which is nothing but this headline."""
-    (seen,) = await topic_vectors([topic], vectors)
-    item = _item(text)
-    return judge(seen, item, await vectors.vectors(passages(item)))
+    examples = [(text, True) for text in topic.relevant] + [(text, False) for text in topic.irrelevant]
+    for text, relevant in examples:
+        view = await learning.without(topic.id, text)
+        near = view.near(await vectors.vectors([text]), np.ones((1, 1), bool))
+        tokens = dict(enumerate(await vectors.tokens([text])))
+        score = next(judge(view, _item(text), near, range(1), tokens), None)
+        yield Result(topic=topic, text=text, relevant=relevant, score=score)
 
 
 def _item(text: str) -> Item:
@@ -133,9 +136,9 @@ def as_json(results: Sequence[Result]) -> list[dict[str, Any]]:
             "example": result.text,
             "relevant": result.relevant,
             "passed": result.passed,
-            "score": result.score.score,
+            "score": result.score.score if result.score else None,
             "cut": result.topic.cut,
-            "evidence": asdict(result.score.evidence),
+            "evidence": asdict(result.score.evidence) if result.score else None,
         }
         for result in results
     ]

@@ -9,18 +9,21 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
 
 from monitor.alert import Alert
 from monitor.identity import canonical_url, headline
 from monitor.labelled import StreamItem
+from monitor.passages import item_text
 from monitor.records import Feed, FeedHealth, FeedSpec, Fetched, Judgement, KeyedItem, PollPlan, Topic
-from monitor.score import Scoring, Vectoriser, topic_vectors
+from monitor.score import Scoring, open_scoring
 from monitor.scoring import Encoder
 from monitor.storage import Storage, open_storage
 from monitor.stories import headline_key
 from monitor.threads import OwnThread
 from monitor.vectorcache import remembering
+from monitor.vectorise import Vectoriser
 
 __all__ = ["Rehearsal", "Scratch", "moments", "open_rehearsal", "open_scratch"]
 
@@ -119,8 +122,11 @@ class Rehearsal:
 
     async def vote(self, topic_id: str, on: StreamItem, *, up: bool) -> None:
         """Cast a vote on an item that has been shown."""
-        # The table of votes comes with the scorer that learns from them.
-        _ = topic_id, on, up
+        text = item_text(on.item.title, on.item.summary)
+        add = partial(
+            self._scratch.storage.votes.add, up=up, by="simulated", now=self._clock.now, url=on.item.url
+        )
+        await self._scratch.database(add, topic_id, text)
 
     def _make_feeds(self, names: Sequence[str], now: datetime) -> None:
         polls, ledger = self._scratch.storage.polls, self._scratch.storage.ledger
@@ -161,12 +167,12 @@ async def open_rehearsal(
     """Yield the stages, ready for a stream, on a database of their own; ModelError, StorageError."""
     async with open_scratch(load) as scratch:
         clock = StreamClock()
-        vectors = scratch.vectoriser
-        scoring = Scoring(
-            store=scratch.storage.scores,
+        scoring = await open_scoring(
+            topics,
+            storage=scratch.storage,
             database=scratch.database,
-            vectors=vectors,
-            topics=await topic_vectors(topics, vectors),
+            encoder=scratch.encoder,
+            encoding=scratch.encoding,
             now=clock,
             on_report=lambda _report: None,
         )

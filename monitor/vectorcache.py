@@ -11,9 +11,12 @@ from monitor.caches import cache_folder
 from monitor.errors import StorageError
 from monitor.scoring import Encoder
 from monitor.storage import ScoreStore, open_storage
-from monitor.vectors import TokenVectors, Vectors, text_hash
+from monitor.vectors import PieceIds, TokenVectors, Vectors, text_hash
 
 __all__ = ["remembering"]
+
+MOST_TOKENS = 1000
+"""Texts; some fifty megabytes."""
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +28,7 @@ class RememberingEncoder:
         self.model = encoder.model
         self._encoder = encoder
         self._store = store
+        self._tokens: dict[str, TokenVectors] = {}
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return one unit-length vector per text, shape (n, d); new ones are put on record."""
@@ -37,9 +41,19 @@ class RememberingEncoder:
             known |= fresh
         return np.stack([known[key] for key in hashes])
 
+    def piece_ids(self, texts: Sequence[str]) -> list[PieceIds]:
+        """Return the numbers of each text's word pieces."""
+        return self._encoder.piece_ids(texts)
+
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        """Return the vectors of each text's word pieces, which are too many to be kept."""
-        return self._encoder.encode_tokens(texts)
+        """Return the vectors of each text's word pieces; too many to be kept, but for some of late."""
+        missing = [text for text in dict.fromkeys(texts) if text not in self._tokens]
+        if missing:
+            self._tokens |= dict(zip(missing, self._encoder.encode_tokens(missing), strict=True))
+        found = [self._tokens[text] for text in texts]
+        if len(self._tokens) > MOST_TOKENS:
+            self._tokens.clear()
+        return found
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from words import WordEncoder
 from monitor.backtest import Backtest, Reader, as_json, backtest, lines, of_stream, rows, stored
 from monitor.errors import NoDatabaseError
 from monitor.labelled import StreamItem
+from monitor.passages import item_text
 from monitor.records import Topic
-from monitor.relevance import item_text
 from monitor.storage import Storage
 from monitor.vectors import text_hash
 
@@ -122,8 +122,8 @@ async def test_a_topic_that_comes_or_goes_has_one_side() -> None:
 async def test_a_changed_cut_changes_the_matches_alone() -> None:
     broad, strict = replace(PATROLS, cut=5.0), replace(PATROLS, cut=100.0)
     (change,) = (await compare([broad], [strict], of_stream(mixed(12)))).changes
-    assert (change.new, change.after) == ([], [])
-    assert {found.item.title for found in change.gone} >= {f"{ABOUT} near village 0"}
+    assert change.new == []
+    assert len(change.gone) == len(change.before or ()) - len(change.after or ()) > 0
 
 
 async def test_a_readable_report_cuts_long_lists() -> None:
