@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from monitor.background import Background
 from monitor.passages import passages, word_gate
 from monitor.records import Evidence, Item, Score, Topic
-from monitor.vectors import Array, TokenVectors, Vectors, logistic, unit
+from monitor.vectors import Array, TokenVectors, Vectors, points, unit
 from monitor.votes import Residual
 
 __all__ = ["CONFIDENT", "KEPT_FROM", "Measured", "Near", "Profile", "TopicVectors", "View", "judge", "look"]
@@ -283,19 +283,19 @@ def judge(
             for row in rows
             if near.pairs[row, place]
         ]
-        if max(_points(measured.unopposed) for measured, _ in found) < KEPT_FROM:
+        if max(points(measured.unopposed) for measured, _ in found) < KEPT_FROM:
             continue
         first = found[0][0].zero_label if found[0][1] == rows[0] else -np.inf
         seen = view.topics[place]
         measured, row, gate = _let_pass(seen.topic, found, texts, rows[0])
-        score = 0.0 if gate else round(_points(measured.logit), 2)
+        score = 0.0 if gate else round(points(measured.logit), 2)
         shown = item.title or texts[0][:_SHOWN] if row == rows[0] else texts[row - rows[0]][:_SHOWN]
         yield Score(
             item_id=item.id,
             topic_id=seen.topic.id,
             score=score,
             matched=gate is None and score >= seen.topic.cut,
-            zero_label=round(_points(first), _DIGITS),
+            zero_label=round(points(first), _DIGITS),
             evidence=_evidence(seen, near.centred[row], tokens[row], measured, shown, gate),
         )
 
@@ -342,9 +342,9 @@ def _parts(measured: Measured) -> dict[str, float]:
     for name, step in steps.items():
         if step or name in ("closeness", "words"):
             logit += step
-            points = _points(logit)
-            parts[name] = round(points - before, 2)
-            before = points
+            after = points(logit)
+            parts[name] = round(after - before, 2)
+            before = after
     return parts
 
 
@@ -363,7 +363,3 @@ def _words_found(seen: _Seen, tokens: TokenVectors) -> tuple[str, ...]:
         same = word.casefold() == theirs.casefold()
         found.setdefault(word.casefold(), word if same else f"{word} ({theirs})")
     return tuple(found.values())
-
-
-def _points(logit: float) -> float:
-    return float(100.0 * logistic(np.float64(logit)))  # type: ignore[arg-type]

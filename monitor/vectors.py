@@ -69,6 +69,11 @@ def logistic(logits: Array) -> Array:
     return probabilities
 
 
+def points(logit: float) -> float:
+    """Return the score (0–100) that a logit stands for."""
+    return 100.0 / (1.0 + math.exp(-min(max(logit, -50.0), 50.0)))
+
+
 def logit(probability: float) -> float:
     """Return the logit that stands for a probability between 0 and 1."""
     return math.log(probability / (1.0 - probability))
