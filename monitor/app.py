@@ -28,7 +28,7 @@ from monitor.poll import Poll, PollReport
 from monitor.prune import Prune
 from monitor.read import Read, ReadReport
 from monitor.schedule import ticking
-from monitor.score import ScoreReport, Scoring, Vectoriser, topic_vectors
+from monitor.score import ScoreReport, Scoring, open_scoring
 from monitor.scoring import open_encoder
 from monitor.settings import fetch_proxy, slack_bot_token
 from monitor.storage import Storage, open_storage
@@ -242,17 +242,17 @@ async def _open_scoring(
     on_report: Callable[[ScoreReport], None],
 ) -> Scoring:
     encoder = await encoding(open_encoder, config.settings.encoder.model)
-    vectors = Vectoriser(store=storage.scores, database=database, encoder=encoder, encoding=encoding)
-    topics = await topic_vectors(config.topics, vectors)
-    logger.info("model_ready", extra={"model": encoder.model, "topics": len(topics)})
-    return Scoring(
-        store=storage.scores,
+    scoring = await open_scoring(
+        config.topics,
+        storage=storage,
         database=database,
-        vectors=vectors,
-        topics=topics,
+        encoder=encoder,
+        encoding=encoding,
         now=now,
         on_report=on_report,
     )
+    logger.info("model_ready", extra={"model": encoder.model, "topics": len(config.topics)})
+    return scoring
 
 
 def open_notifier(config: Configuration, environ: Mapping[str, str]) -> AbstractAsyncContextManager[Notifier]:

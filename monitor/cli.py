@@ -13,6 +13,8 @@ import typer
 
 from monitor import __version__
 from monitor.cli_feeds import feeds_app
+from monitor.cli_relevance import relevance_app
+from monitor.cli_votes import votes_app
 from monitor.configuration import load_settings
 from monitor.errors import MonitorError
 from monitor.fields import interval
@@ -37,6 +39,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(feeds_app, name="feeds")
+app.add_typer(relevance_app)
+app.add_typer(votes_app, name="votes")
 
 
 def main() -> None:

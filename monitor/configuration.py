@@ -16,7 +16,7 @@ from monitor.records import FeedSpec, Problem, Topic
 from monitor.settings import Settings, read_settings
 from monitor.watchlist import read_watchlists
 
-__all__ = ["Configuration", "load_configuration", "load_feedlist", "load_settings"]
+__all__ = ["Configuration", "load_configuration", "load_feedlist", "load_settings", "load_topics"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,18 @@ def load_feedlist(folder: Path, settings: Settings) -> FeedList:
     feeds = read_feedlist(path, settings.fetch.every)
     _refuse_errors(feeds.problems)
     return feeds
+
+
+def load_topics(path: Path, settings: Settings, labels: frozenset[str] = frozenset()) -> tuple[Topic, ...]:
+    """Read one watchlist or a folder of them; ConfigurationError if they are wrong or there is none.
+
+    ``labels`` are the feed names and tags that topics may ask for, empty to leave that unchecked.
+    """
+    watchlists = read_watchlists(_shown(path), labels, settings.slack.channel)
+    _refuse_errors(watchlists.problems)
+    if not watchlists.topics:
+        raise ConfigurationError(watchlists.problems)
+    return watchlists.topics
 
 
 def _refuse_errors(problems: Sequence[Problem]) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 from monitor.configuration import Configuration
 from monitor.identity import canonical_url
 from monitor.policy import REASONS
-from monitor.records import DeliveryStatus, History, TopicHistory
+from monitor.records import DeliveryStatus, Evidence, History, Score, TopicHistory
 from monitor.storage import open_storage
+from monitor.vectors import logit, points
+from monitor.watchlist import SENSITIVITIES
 
 
 def histories(config: Configuration, url: str) -> list[History]:
@@ -39,31 +41,80 @@ def _history_lines(config: Configuration, history: History, names: dict[str, str
         text.append(f"  article not read: {item.full_text_missing}")
     if history.scored_at is None:
         return [*text, "  waits for its score", ""]
+    cuts = {topic.id: topic.cut for topic in config.topics}
     scored = {topic.score.topic_id for topic in history.topics}
     for topic in history.topics:
-        text += _topic_lines(topic, names.get(topic.score.topic_id, topic.score.topic_id))
+        id_ = topic.score.topic_id
+        text += _topic_lines(topic, names.get(id_, id_), cuts.get(id_))
     others = [topic.name for topic in config.topics if topic.id not in scored]
     if others:
         text.append(f"  under 5, or not among the topic's feeds: {', '.join(others)}")
     return [*text, ""]
 
 
-def _topic_lines(topic: TopicHistory, name: str) -> list[str]:
+def _topic_lines(topic: TopicHistory, name: str, cut: float | None) -> list[str]:
     score = topic.score
     verdict = "match" if score.matched else "no match"
-    text = [f"  {name}: {score.score:.0f}, {verdict}"]
-    parts = ", ".join(f"{part} {value:+.0f}" for part, value in score.evidence.parts.items())
-    text.append(f"    closest: “{score.evidence.sentence}”" + (f" ({parts})" if parts else ""))
+    text = [f"  {name}: {score.score:.0f}, {verdict}", f"    {_parts_line(score.evidence, cut)}"]
     if "passage" in score.evidence.parts:
         text.append(f"    in the article: “{score.evidence.text}”")
-    if score.evidence.gate:
-        text.append(f"    kept out: {score.evidence.gate}")
+    text += [f"    {line}" for line in _what_if(score, cut)]
     if topic.verdict is not None:
         reason = topic.verdict.reason
         text.append(f"    {topic.verdict.decision}: {REASONS.get(reason, reason)} ({reason})")
     elif score.matched:
         text.append("    waits for a decision")
     return text + [f"    {_delivery_line(delivery)}" for delivery in topic.deliveries]
+
+
+def _parts_line(evidence: Evidence, cut: float | None) -> str:
+    """Return the parts of a score in words; their points add up to it."""
+    parts = dict(evidence.parts)
+    close = f"close to “{evidence.sentence}”"
+    told = [f"{close} {parts.pop('closeness'):.0f}" if "closeness" in parts else close]
+    if "words" in parts:
+        found = ", ".join(evidence.words) or "none of the topic's"
+        told.append(f"words: {found} {parts.pop('words'):+.0f}")
+    if "not_about" in parts:
+        told.append(f"pushed down by not_about “{evidence.not_about or ''}” {parts.pop('not_about'):+.0f}")
+    told += [f"{part} {points:+.0f}" for part, points in parts.items()]
+    return "; ".join(told if cut is None else [*told, f"cut {cut:g}"])
+
+
+def _what_if(score: Score, cut: float | None) -> list[str]:
+    """Return what kept an item from matching, and what would have let it."""
+    evidence, reached = score.evidence, sum(score.evidence.parts.values())
+    if score.matched or cut is None:
+        return []
+    told = []
+    if evidence.gate:
+        told.append(f"kept out: {evidence.gate}" + (", else it would have matched" if reached >= cut else ""))
+    if reached < cut:
+        told.append(f"{cut - reached:.0f} points short")
+        opposing = {"not_about": f"not_about “{evidence.not_about or ''}”", "votes": "the votes"}
+        told += [
+            f"without {what} it would have matched"
+            for part, what in opposing.items()
+            if evidence.parts.get(part, 0.0) < 0 and _without(evidence, part) >= cut
+        ]
+        wide_enough = [word for word, least in SENSITIVITIES.items() if least <= reached]
+        if wide_enough:
+            told.append(f"at sensitivity {wide_enough[0]} it would have")
+    return ["; ".join(told)]
+
+
+def _without(evidence: Evidence, left_out: str) -> float:
+    """Return the points without a part: parts are told one after the other, and add up in logits."""
+    before, steps = 0.0, 0.0
+    for part, added in evidence.parts.items():
+        step = _logit(before + added) - _logit(before) if before else _logit(added)
+        steps += 0.0 if part == left_out else step
+        before += added
+    return points(steps)
+
+
+def _logit(points: float) -> float:
+    return logit(min(max(points, 0.005), 99.995) / 100.0)
 
 
 def _delivery_line(delivery: DeliveryStatus) -> str:

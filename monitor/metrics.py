@@ -32,7 +32,7 @@ class Quality:
     """One topic's figures. ``alerted`` counts the items above the cut, ``alerts`` the top-level messages.
 
     ``brier`` is the mean squared error of the scores as probabilities, over items with a label. Stories are
-    those with a relevant item above the cut.
+    those with a relevant item above the cut; ``alerts`` are those on relevant items.
     """
 
     relevant: int
@@ -49,12 +49,13 @@ class Quality:
     votes: int = 0
 
 
-def measure(judged: Sequence[Judged], relevant: int, votes: int = 0) -> Quality:
-    """Return the figures of one topic; ``relevant`` is how many items should have been found.
+def measure(judged: Sequence[Judged], missed: Sequence[Judged], votes: int = 0) -> Quality:
+    """Return the figures of one topic.
 
-    ``judged`` holds the pairs of item and topic with a score worth keeping, in time order.
+    ``judged`` holds its items with a score worth keeping, in time order, ``missed`` labelled ones without.
     """
     counted = [row for row in judged if row.grade != 1]
+    relevant = sum(row.grade == 2 for row in (*judged, *missed))
     matched = [row for row in counted if row.matched]
     hits = sum(row.grade == 2 for row in matched)
     precision = hits / len(matched) if matched else 0.0
@@ -68,7 +69,7 @@ def measure(judged: Sequence[Judged], relevant: int, votes: int = 0) -> Quality:
         recall=recall,
         f1=2 * precision * recall / (precision + recall) if hits else 0.0,
         average_precision=average_precision(counted, relevant),
-        brier=_brier(counted),
+        brier=_brier((*judged, *missed)),
         stories=len(stories),
         stories_alerted=len({row.story for row in told} & stories),
         alerts=len(told),
@@ -107,16 +108,17 @@ def calibration_error(judged: Iterable[Judged]) -> tuple[float, list[tuple[int, 
 
 
 def macro(qualities: Iterable[Quality]) -> dict[str, float]:
-    """Return the mean over topics of every figure."""
+    """Return the mean over topics of every figure; those of stories are of all topics' stories together."""
     rows = list(qualities)
-    names = ("precision", "recall", "f1", "average_precision", "brier", "alerts_per_story")
+    names = ("precision", "recall", "f1", "average_precision", "brier")
     means = {name: sum(getattr(row, name) for row in rows) / len(rows) if rows else 0.0 for name in names}
-    stories = sum(row.stories for row in rows)
-    means["stories_alerted"] = sum(row.stories_alerted for row in rows) / stories if stories else 0.0
+    stories = sum(row.stories for row in rows) or 1
+    means["alerts_per_story"] = sum(row.alerts for row in rows) / stories
+    means["stories_alerted"] = sum(row.stories_alerted for row in rows) / stories
     return means
 
 
 def _brier(judged: Sequence[Judged]) -> float:
-    rows = [row for row in judged if row.grade is not None]
+    rows = [row for row in judged if row.grade in (0, 2)]
     errors = [(row.score / 100 - (row.grade == 2)) ** 2 for row in rows]
     return sum(errors) / len(errors) if errors else 0.0

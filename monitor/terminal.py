@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -30,6 +30,13 @@ def load(config: Path) -> Configuration:
     return loaded
 
 
+def log_warnings() -> None:
+    """Have only warnings logged, to stderr: the command itself says the rest."""
+    from monitor import log
+
+    log.configure("WARNING")
+
+
 def usable(read: Callable[[str], T], written: str) -> T:
     """Read what stands in an option; a ValueError's text is shown as bad usage."""
     try:
@@ -51,6 +58,31 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
 def print_json(value: Any) -> None:
     """Print a plain value as JSON."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table on stdout: names in the first column, figures in the others."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, header in enumerate(headers):
+        table.add_column(header, no_wrap=True, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row)
+    # Into a file or a pipe there is no width to keep to.
+    Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+
+
+@contextmanager
+def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr, if that is a terminal, while things are counted with what is yielded."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.advance(task, count)
 
 
 @contextmanager

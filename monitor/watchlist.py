@@ -24,7 +24,7 @@ from monitor.yamlfile import Document, Trail, quoted, read_yaml
 
 __all__ = ["Watchlists", "read_watchlists"]
 
-SENSITIVITIES = {"strict": 75.0, "balanced": 50.0, "broad": 25.0}
+SENSITIVITIES = {"strict": 65.0, "balanced": 50.0, "broad": 20.0}
 """The score from which an item matches, by the watchlist's word for it."""
 
 
@@ -77,7 +77,7 @@ class Watchlists:
 
 
 def read_watchlists(folder: Path, labels: frozenset[str], channel: str) -> Watchlists:
-    """Read every watchlist in a folder.
+    """Read every watchlist in a folder, or a single one.
 
     ``labels`` are the feed names and tags that a topic may ask for, empty if they are not known;
     ``channel`` is where topics go that, like their watchlist, name none.
@@ -106,6 +106,8 @@ def read_watchlists(folder: Path, labels: frozenset[str], channel: str) -> Watch
 
 
 def _files(folder: Path) -> list[Path] | Problem:
+    if folder.is_file():
+        return [folder]
     try:
         found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as e:

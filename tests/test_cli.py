@@ -121,8 +121,9 @@ def test_bad_usage_is_2() -> None:
 def test_version_and_help() -> None:
     assert monitor("--version").stdout.startswith("monitor 0.")
     shown = monitor("--help").stdout
-    for verb in ("run", "once", "check", "demo", "explain", "feeds", "prune"):
-        assert verb in shown
+    verbs = ("run", "once", "check", "demo", "explain", "feeds", "prune")
+    for verb in (*verbs, "test", "evaluate", "backtest", "near-misses"):
+        assert f" {verb} " in shown
 
 
 def test_explain_without_a_database_says_so(tmp_path: Path) -> None:

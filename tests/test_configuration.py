@@ -124,7 +124,7 @@ def test_every_key_of_the_format_is_read(folder: Folder) -> None:
         must_mention=("river",),
         never_mention=("film",),
         feeds=frozenset({"One", "two.example"}),
-        cut=75.0,
+        cut=65.0,
         channel="C0123456789",
         mention="here",
         relevant=("Flood in town",),

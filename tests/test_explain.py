@@ -42,13 +42,23 @@ def decided(config: Configuration, database_file: Path) -> Configuration:
     with opened(database_file) as storage:
         (item,) = stored_items(storage, keyed(1))
         evidence = Evidence(
-            sentence="A sentence", text="T", parts={"closeness": 90.0, "not_about": -10.4}, gate=None
+            sentence="A sentence",
+            text="T",
+            parts={"closeness": 90.0, "not_about": -10.4},
+            not_about="A look-alike",
+        )
+        near = Evidence(
+            sentence="S",
+            text="T",
+            parts={"closeness": 30.0, "words": 25.0, "not_about": -15.0},
+            words=("Jolo", "cell (cells)"),
+            not_about="N",
         )
         scores = [
             score(item.id, topic_id="told", score=79.6, evidence=evidence),
             score(item.id, topic_id="quiet", score=70.0),
             score(item.id, topic_id="waits", score=60.0),
-            score(item.id, topic_id="near", score=40.0, matched=False),
+            score(item.id, topic_id="near", score=40.0, matched=False, evidence=near),
         ]
         storage.scores.record_scores([item], scores, NOW)
         matches = {match.score.topic_id: match for match in storage.alerts.undecided(9)}
@@ -102,18 +112,20 @@ def test_lines_tell_what_became_of_an_item(decided: Configuration) -> None:
         "  https://wire.example/1",
         "  seen 2026-11-20 12:00:00 UTC in Wire, published 2026-11-20 11:00:00 UTC",
         "  Told: 80, match",
-        "    closest: “A sentence” (closeness +90, not_about -10)",
+        "    close to “A sentence” 90; pushed down by not_about “A look-alike” -10; cut 50",
         "    alert: nobody has been told of it yet (new)",
         "    #news-alerts: sent, https://slack.com/archives/C1/p1763640000000100",
         "    #b: in_doubt after 1 attempts: connection lost",
         "  Quiet: 70, match",
-        "    closest: “Soldiers on patrol find a hidden camp”",
+        "    close to “Soldiers on patrol find a hidden camp”; cut 50",
         "    quiet: it is older than alerts.max_age (too_old)",
         "  Waits: 60, match",
-        "    closest: “Soldiers on patrol find a hidden camp”",
+        "    close to “Soldiers on patrol find a hidden camp”; cut 50",
         "    waits for a decision",
         "  Near: 40, no match",
-        "    closest: “Soldiers on patrol find a hidden camp”",
+        "    close to “S” 30; words: Jolo, cell (cells) +25; pushed down by not_about “N” -15; cut 50",
+        "    10 points short; without not_about “N” it would have matched; "
+        "at sensitivity broad it would have",
         "  under 5, or not among the topic's feeds: Unscored",
         "",
     ]

@@ -36,3 +36,16 @@ class History:
     item: Item
     scored_at: datetime | None
     topics: tuple[TopicHistory, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What was made of an item for a topic; ``guid`` is its feed's. Undecided, ``verdict`` is None.
+
+    ``duplicate_of`` is the guid of the item that told the story before.
+    """
+
+    guid: str | None
+    score: Score
+    verdict: Verdict | None
+    duplicate_of: str | None = None

@@ -4,11 +4,12 @@ Every ``record_…`` is one transaction that holds a stage's result and the next
 block, and are called through storage's own thread.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from monitor.background import Learned
 from monitor.records import (
     Article,
     Changes,
@@ -19,32 +20,41 @@ from monitor.records import (
     FetchOutcome,
     History,
     Item,
+    Judgement,
     KeyedItem,
     KnownTrouble,
+    Lesson,
     Match,
     NewDelivery,
     NoArticle,
     PollPlan,
+    Pull,
     Receipt,
     Removal,
     Rhythm,
     Score,
     Subscription,
     Verdict,
+    Vote,
 )
+from monitor.relevance import Profile
 from monitor.vectors import Vectors
+from monitor.votes import Residual
 
 __all__ = [
     "AlertStore",
     "DeliverStore",
+    "LearnedStore",
     "Ledger",
     "PollStore",
     "ReadStore",
     "RetentionStore",
+    "ReviewStore",
     "ScoreStore",
     "Storage",
     "SubscriptionStore",
     "TroubleStore",
+    "VoteStore",
     "open_storage",
 ]
 
@@ -105,10 +115,64 @@ class ScoreStore(Protocol):
         """Store vectors by the hash of their text; known ones are left alone."""
 
     def record_scores(self, scored: Sequence[Item], scores: Sequence[Score], now: datetime) -> None:
-        """Mark items as scored, and store the scores worth keeping; decisions made before stay.
+        """Mark items as scored, in their order, and store the scores worth keeping; decisions made before
+        stay.
 
         An item that has been edited since it was taken waits on, and its scores are dropped.
         """
+
+
+class LearnedStore(Protocol):
+    """What scoring has learned from what it has scored, block by block."""
+
+    def last_order(self) -> int:
+        """Return how many items have been scored."""
+        ...
+
+    def lessons(self, after: int, through: int) -> list[Lesson]:
+        """Return the items that were scored after so many, in order; those that were removed are missing."""
+
+    def learned(self, model: str) -> Learned | None:
+        """Return what has been learned with a model, if that is the one in use."""
+        ...
+
+    def profiles(self) -> dict[str, Profile]:
+        """Return what the topics have learned from their own items, by topic."""
+
+    def record_learned(self, model: str, learned: Learned, changed: Mapping[str, Profile]) -> None:
+        """Store what is known after a block, and the profiles that it changed; other models' goes."""
+
+
+class VoteStore(Protocol):
+    """What people said of texts, for each topic, and the corrections that follow."""
+
+    def add(self, topic_id: str, text: str, *, up: bool, by: str, now: datetime, url: str | None) -> int:
+        """Store a vote and return its id; one that stands on the same text and topic is undone."""
+        ...
+
+    def undo(self, vote_id: int, now: datetime) -> bool:
+        """Take back a vote; False if there is none that stands."""
+        ...
+
+    def votes(self, topic_id: str | None = None) -> list[Vote]:
+        """Return the votes that stand, the oldest first; of one topic, or of all."""
+
+    def changes(self) -> int:
+        """Return how often the votes have changed."""
+        ...
+
+    def anchors(self, topic_id: str, low: float, high: float, limit: int) -> list[tuple[str, float]]:
+        """Return texts and zero-label scores, from ``low`` up to ``high``, of the items scored last."""
+
+    def residuals(self) -> dict[str, tuple[str, Residual]]:
+        """Return by topic the corrections in use, each with the key of the votes that it was fitted to."""
+
+    def pulls(self, topic_id: str) -> tuple[float, list[Pull]] | None:
+        """Return a topic's shift in logits, and what each example and vote pulls; None without any."""
+        ...
+
+    def record_residual(self, topic_id: str, key: str, residual: Residual, pulls: Sequence[Pull]) -> None:
+        """Store a topic's correction in the place of the one before."""
 
 
 class AlertStore(Protocol):
@@ -271,6 +335,24 @@ class Ledger(Protocol):
         """Return the same, and how many rows of each kind there are; whole tables are read."""
 
 
+class ReviewStore(Protocol):
+    """What those ask who look back at many items: reading only."""
+
+    def judged(self, after: int) -> list[Judgement]:
+        """Return what was made of the items with a higher id, in the order in which they were stored."""
+
+    def near_misses(self, topic_id: str, since: datetime) -> Iterator[Match]:
+        """Yield what scored too low for a topic since then, highest first, one of each story.
+
+        Left out is what tells a story that matched the topic.
+        """
+        ...
+
+    def items(self, since: datetime) -> Iterator[Item]:
+        """Yield every item first seen since then, in the order in which they were stored."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
     """The open database, one narrow store per stage."""
@@ -278,38 +360,50 @@ class Storage:
     polls: PollStore
     reads: ReadStore
     scores: ScoreStore
+    learned: LearnedStore
+    votes: VoteStore
     alerts: AlertStore
     troubles: TroubleStore
     subscriptions: SubscriptionStore
     deliveries: DeliverStore
     retention: RetentionStore
     ledger: Ledger
+    review: ReviewStore
     close: Callable[[], None]
 
 
-def open_storage(url: str, *, read_only: bool = False) -> Storage:
-    """Open the database at ``url``, made or migrated if need be; raise StorageError if it can't be served."""
+def open_storage(url: str, *, read_only: bool = False, durable: bool = True) -> Storage:
+    """Open the database at ``url``, made or migrated if need be; raise StorageError if it can't be served.
+
+    ``durable=False`` is for a database that is thrown away: faster, and it need not survive a power cut.
+    """
     from monitor.storage.alerts import SqlAlertStore
     from monitor.storage.deliveries import SqlDeliverStore
     from monitor.storage.engine import open_engine
+    from monitor.storage.learned import SqlLearnedStore
     from monitor.storage.ledger import SqlLedger
     from monitor.storage.polls import SqlPollStore
     from monitor.storage.reads import SqlReadStore
     from monitor.storage.retention import SqlRetentionStore
+    from monitor.storage.review import SqlReviewStore
     from monitor.storage.scores import SqlScoreStore
     from monitor.storage.subscriptions import SqlSubscriptionStore
     from monitor.storage.troubles import SqlTroubleStore
+    from monitor.storage.votes import SqlVoteStore
 
-    engine, close = open_engine(url, read_only=read_only)
+    engine, close = open_engine(url, read_only=read_only, durable=durable)
     return Storage(
         polls=SqlPollStore(engine),
         reads=SqlReadStore(engine),
         scores=SqlScoreStore(engine),
+        learned=SqlLearnedStore(engine),
+        votes=SqlVoteStore(engine),
         alerts=SqlAlertStore(engine),
         troubles=SqlTroubleStore(engine),
         subscriptions=SqlSubscriptionStore(engine),
         deliveries=SqlDeliverStore(engine),
         retention=SqlRetentionStore(engine),
         ledger=SqlLedger(engine),
+        review=SqlReviewStore(engine),
         close=close,
     )

@@ -29,8 +29,8 @@ from monitor.identity import (
     other_key,
     same_text,
 )
+from monitor.passages import item_text
 from monitor.records import Changes, Feed, KeyedItem, ParsedItem
-from monitor.relevance import item_text
 from monitor.storage.rows import IN_LIST, Row
 from monitor.storage.scores import forget_vectors
 from monitor.storage.tables import LEFT, LISTED, item_versions, items, tombstones

@@ -29,6 +29,7 @@ PRAGMAS = (
     "PRAGMA busy_timeout = 10000",
     "PRAGMA journal_size_limit = 67108864",
 )
+HURRIED = "PRAGMA synchronous = OFF"
 READER_PRAGMAS = (
     "PRAGMA query_only = ON",
     "PRAGMA busy_timeout = 10000",
@@ -42,10 +43,13 @@ def sqlite_is_sound(version: tuple[int, int, int]) -> bool:
     return version >= _SOUND_SINCE or (patch is not None and version[2] >= patch)
 
 
-def open_engine(url: str, *, read_only: bool = False) -> tuple[sa.Engine, Callable[[], None]]:
+def open_engine(
+    url: str, *, read_only: bool = False, durable: bool = True
+) -> tuple[sa.Engine, Callable[[], None]]:
     """Open the database at ``url`` and return its engine, and what closes it and gives up its lock.
 
-    A writer brings the schema up to date first. Raises StorageError when the URL is not one we can
+    A writer brings the schema up to date first; one that is not ``durable`` is fast, and may lose everything
+    in a power cut. Raises StorageError when the URL is not one we can
     serve, SQLite is not sound, another writer holds the database, or a reader finds none.
     """
     parsed = sa.make_url(url)
@@ -71,7 +75,7 @@ def open_engine(url: str, *, read_only: bool = False) -> tuple[sa.Engine, Callab
         return engine, engine.dispose
     with ExitStack() as opened:
         opened.enter_context(_lock(path))
-        engine = _sqlite_engine(path)
+        engine = _sqlite_engine(path, durable=durable)
         opened.callback(engine.dispose)
         try:
             migrate(engine)
@@ -142,7 +146,7 @@ def _lock(path: Path) -> IO[str]:
     return lock
 
 
-def _sqlite_engine(path: Path, *, read_only: bool = False) -> sa.Engine:
+def _sqlite_engine(path: Path, *, read_only: bool = False, durable: bool = True) -> sa.Engine:
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(path)),
         module=pysqlite3,
@@ -155,6 +159,8 @@ def _sqlite_engine(path: Path, *, read_only: bool = False) -> sa.Engine:
         try:
             for pragma in READER_PRAGMAS if read_only else PRAGMAS:
                 connection.execute(pragma)
+            if not durable:
+                connection.execute(HURRIED)
         except pysqlite3.DatabaseError as error:
             raise StorageError(f"{path}: not a usable database: {error}") from error
 

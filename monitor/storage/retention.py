@@ -10,8 +10,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from monitor.identity import mark
+from monitor.passages import item_text, passages
 from monitor.records import Item, Removal
-from monitor.relevance import item_text, passages
 from monitor.storage.rows import ITEM_WITH_FEED, item_from
 from monitor.storage.scores import forget_vectors
 from monitor.storage.tables import (

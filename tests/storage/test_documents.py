@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 from builders import HOUR, NOW, feed, fetched, keyed, next_at, parsed, spec
 
+from monitor.passages import passages
 from monitor.poll import recognise
 from monitor.records import Article, Changes, FetchFailed, Item, NoArticle, NotModified, ParsedItem
-from monitor.relevance import passages
 from monitor.storage import Storage
 from monitor.storage.documents import MOST_VERSIONS, record_document
 from monitor.storage.engine import open_engine

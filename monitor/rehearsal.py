@@ -1,0 +1,214 @@
+"""Rehearses a captured stream: the service's own stages over a database that is thrown away.
+
+items of one moment ──► record poll ──► Scoring.work ──► Alert.work ──► judgements ──► the next moment
+"""
+
+import tempfile
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import groupby
+
+from monitor.alert import Alert
+from monitor.identity import canonical_url, headline
+from monitor.labelled import StreamItem
+from monitor.passages import item_text
+from monitor.records import Feed, FeedHealth, FeedSpec, Fetched, Judgement, KeyedItem, PollPlan, Topic
+from monitor.score import Scoring, open_scoring
+from monitor.scoring import Encoder
+from monitor.storage import Storage, open_storage
+from monitor.stories import headline_key
+from monitor.threads import OwnThread
+from monitor.vectorcache import remembering
+from monitor.vectorise import Vectoriser
+
+__all__ = ["Rehearsal", "Scratch", "moments", "open_rehearsal", "open_scratch"]
+
+MOMENT = timedelta(hours=1)
+"""Items seen within it come together, as a poll now and then would bring them; ages are limited in days."""
+MOST = 1000
+"""Items of one moment, so that there is progress to see."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scratch:
+    """A database that is thrown away, an encoder that remembers, and a thread for each."""
+
+    storage: Storage
+    database: OwnThread
+    encoder: Encoder
+    encoding: OwnThread
+
+    @property
+    def vectoriser(self) -> Vectoriser:
+        """Texts to vectors, by way of this database."""
+        return Vectoriser(
+            store=self.storage.scores, database=self.database, encoder=self.encoder, encoding=self.encoding
+        )
+
+
+@asynccontextmanager
+async def open_scratch(load: Callable[[], Encoder]) -> AsyncIterator[Scratch]:
+    """Open a database that is thrown away, and an encoder with its memory; ModelError, StorageError."""
+    database, encoding = OwnThread("database"), OwnThread("encoder")
+    memory = ExitStack()
+    try:
+        encoder = await encoding(lambda: memory.enter_context(remembering(load())))
+        with tempfile.TemporaryDirectory(prefix="monitor-") as folder:
+            storage = await database(open_storage, f"sqlite:///{folder}/scratch.db", durable=False)
+            try:
+                yield Scratch(storage=storage, database=database, encoder=encoder, encoding=encoding)
+            finally:
+                await database(storage.close)
+    finally:
+        await encoding(memory.close)
+        encoding.close()
+        database.close()
+
+
+class StreamClock:
+    """The time of the stream; it stands still while a moment is played."""
+
+    def __init__(self) -> None:
+        self.now = datetime.min.replace(tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """Return the moment that is being played."""
+        return self.now
+
+
+class Rehearsal:
+    """The stages score and alert, given a stream moment by moment instead of by polls."""
+
+    def __init__(
+        self,
+        scratch: Scratch,
+        scoring: Scoring,
+        clock: "StreamClock",
+        topics: Sequence[Topic],
+        max_age: timedelta,
+    ) -> None:
+        self._scratch = scratch
+        self._feeds: dict[str, Feed] = {}
+        self._shown = defaultdict[tuple[str, str], list[KeyedItem]](list)
+        self._last = 0
+        self._scoring = scoring
+        self._clock = clock
+        self._alert = Alert(
+            store=scratch.storage.alerts,
+            database=scratch.database,
+            topics={topic.id: topic for topic in topics},
+            max_age=max_age,
+            now=clock,
+            on_report=lambda _report: None,
+        )
+
+    async def begin(self, feeds: Iterable[str], now: datetime) -> None:
+        """Make the stream's feeds known, each polled once and found empty: what comes is news, no backlog."""
+        await self._scratch.database(self._make_feeds, sorted(set(feeds)), now)
+
+    async def play(self, moment: Sequence[StreamItem]) -> list[Judgement]:
+        """Bring the items of one moment through the stages; return what was made of them, in their order."""
+        self._clock.now = moment[-1].first_seen
+        await self._scratch.database(self._show, moment)
+        await self._scoring.work()
+        await self._alert.work()
+        judged = await self._scratch.database(self._scratch.storage.review.judged, self._last)
+        self._last = max((row.score.item_id for row in judged), default=self._last)
+        return judged
+
+    async def vote(self, topic_id: str, on: StreamItem, *, up: bool) -> None:
+        """Cast a vote on an item that has been shown."""
+        text = item_text(on.item.title, on.item.summary)
+        add = partial(
+            self._scratch.storage.votes.add, up=up, by="simulated", now=self._clock.now, url=on.item.url
+        )
+        await self._scratch.database(add, topic_id, text)
+
+    def _make_feeds(self, names: Sequence[str], now: datetime) -> None:
+        polls, ledger = self._scratch.storage.polls, self._scratch.storage.ledger
+        polls.sync_feeds([_feed_spec(name) for name in names], now)
+        for feed in ledger.feeds():
+            polls.record_poll(feed, _EMPTY, [], now, lambda _changes: _plan(now))
+        self._feeds = {feed.spec.name: feed for feed in ledger.feeds()}
+
+    def _show(self, moment: Sequence[StreamItem]) -> None:
+        polls = self._scratch.storage.polls
+        for name, run in groupby(moment, key=lambda item: item.feed):
+            document = [keyed for item in run for keyed in self._document(item)]
+            # Feeds list the newest first.
+            polls.record_poll(
+                self._feeds[name],
+                _EMPTY,
+                document[::-1],
+                self._clock.now,
+                lambda _changes: _plan(self._clock.now),
+            )
+
+    def _document(self, item: StreamItem) -> list[KeyedItem]:
+        """Return an item together with those alike that its feed has shown before.
+
+        A stream's items have been told apart already; without the others beside it, the item would be taken
+        for one of them under another key.
+        """
+        keyed = _keyed(item)
+        alike = self._shown[item.feed, headline(keyed)]
+        alike.append(keyed)
+        return list(alike)
+
+
+@asynccontextmanager
+async def open_rehearsal(
+    topics: Sequence[Topic], load: Callable[[], Encoder], max_age: timedelta
+) -> AsyncIterator[Rehearsal]:
+    """Yield the stages, ready for a stream, on a database of their own; ModelError, StorageError."""
+    async with open_scratch(load) as scratch:
+        clock = StreamClock()
+        scoring = await open_scoring(
+            topics,
+            storage=scratch.storage,
+            database=scratch.database,
+            encoder=scratch.encoder,
+            encoding=scratch.encoding,
+            now=clock,
+            on_report=lambda _report: None,
+        )
+        yield Rehearsal(scratch, scoring, clock, topics, max_age)
+
+
+def moments(stream: Sequence[StreamItem]) -> Iterator[list[StreamItem]]:
+    """Yield a stream, in time order, in the portions that come together."""
+    moment = list[StreamItem]()
+    for item in stream:
+        if moment and (len(moment) == MOST or item.first_seen - moment[0].first_seen >= MOMENT):
+            yield moment
+            moment = []
+        moment.append(item)
+    if moment:
+        yield moment
+
+
+_EMPTY = Fetched(items=(), format="stream", etag=None, last_modified=None, body_hash="")
+
+
+def _feed_spec(name: str) -> FeedSpec:
+    return FeedSpec(
+        url=f"stream:{name}", name=name, tags=frozenset(), every=MOMENT, alert_backlog=timedelta(0)
+    )
+
+
+def _plan(now: datetime) -> PollPlan:
+    return PollPlan(next_poll_at=now, rhythm=None, health=FeedHealth())
+
+
+def _keyed(shown: StreamItem) -> KeyedItem:
+    item = shown.item
+    return KeyedItem(
+        item=item,
+        key=shown.id,
+        canonical_url=canonical_url(item.url) if item.url else None,
+        headline_key=headline_key(item.title, item.url),
+    )

@@ -1,0 +1,72 @@
+"""Statements of those who look back at many items: evaluate, backtest, near-misses."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from monitor.records import Item, Judgement, Match, Verdict
+from monitor.storage.rows import ITEM_WITH_FEED, Row, item_from, score_from
+from monitor.storage.tables import alerts, items, scores
+
+
+class SqlReviewStore:
+    """Scores and decisions of many items at once."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def judged(self, after: int) -> list[Judgement]:
+        """Return what was made of the items with a higher id, in the order in which they were stored."""
+        first = items.alias()
+        decided = sa.and_(alerts.c.topic_id == scores.c.topic_id, alerts.c.item_id == scores.c.item_id)
+        query = (
+            sa.select(
+                scores,
+                items.c.guid,
+                alerts.c.decision,
+                alerts.c.reason,
+                alerts.c.duplicate_of,
+                first.c.guid.label("first_guid"),
+            )
+            .join_from(scores, items)
+            .join(alerts, decided, isouter=True)
+            .join(first, first.c.id == alerts.c.duplicate_of, isouter=True)
+            .where(scores.c.item_id > after)
+            .order_by(scores.c.item_id, scores.c.topic_id)
+        )
+        with self._engine.connect() as db:
+            return [_judgement(row) for row in db.execute(query).mappings()]
+
+    def near_misses(self, topic_id: str, since: datetime) -> Iterator[Match]:
+        """Yield what scored too low for a topic since then, highest first, one of each story.
+
+        Left out is what tells a story that matched the topic.
+        """
+        of_topic = (scores.c.topic_id == topic_id, items.c.first_seen >= since)
+        matched = sa.select(items.c.headline_key, items.c.canonical_url).join(scores)
+        missed = ITEM_WITH_FEED.join(scores, scores.c.item_id == items.c.id).add_columns(scores)
+        missed = missed.where(~scores.c.matched, *of_topic).order_by(scores.c.score.desc(), items.c.id)
+        with self._engine.connect() as db:
+            seen = set[str]()
+            for told in db.execute(matched.where(scores.c.matched, *of_topic)):
+                seen.update(key for key in told if key)
+            for row in db.execute(missed).mappings():
+                keys = {key for key in (row["headline_key"], row["canonical_url"]) if key}
+                if not keys & seen:
+                    yield Match(item=item_from(row), score=score_from(row))
+                seen |= keys
+
+    def items(self, since: datetime) -> Iterator[Item]:
+        """Yield every item first seen since then, in the order in which they were stored."""
+        query = ITEM_WITH_FEED.where(items.c.first_seen >= since).order_by(items.c.id)
+        with self._engine.connect() as db:
+            for row in db.execute(query).mappings():
+                yield item_from(row)
+
+
+def _judgement(row: Row) -> Judgement:
+    verdict = None
+    if row["decision"] is not None:
+        verdict = Verdict(decision=row["decision"], reason=row["reason"], duplicate_of=row["duplicate_of"])
+    return Judgement(guid=row["guid"], score=score_from(row), verdict=verdict, duplicate_of=row["first_guid"])
