@@ -238,7 +238,14 @@ async def _open_scoring(
     now: Clock,
     on_report: Callable[[ScoreReport], None],
 ) -> Scoring:
-    encoder = await encoding(open_encoder, config.settings.encoder.model)
+    chosen = config.settings.encoder
+    encoder = await encoding(
+        open_encoder,
+        chosen.model,
+        query_prompt=chosen.query_prompt,
+        passage_prompt=chosen.passage_prompt,
+        max_tokens=chosen.max_tokens,
+    )
     vectors = Vectoriser(store=storage.scores, database=database, encoder=encoder, encoding=encoding)
     topics = await topic_vectors(config.topics, vectors)
     logger.info("model_ready", extra={"model": encoder.model, "topics": len(topics)})

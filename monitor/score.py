@@ -44,11 +44,22 @@ class Vectoriser:
         self._encoding = encoding
 
     async def vectors(self, texts: Sequence[str]) -> Vectors:
-        """Return one vector per text, shape (n, d); new ones are stored before they are returned."""
+        """Return one vector per item's text, shape (n, d); new ones are stored before they are returned."""
+        # By the text alone, as retention looks for them: the model's name stands for the prompt.
+        return await self._vectors([text_hash(text) for text in texts], texts, self._encoder.passage_prompt)
+
+    async def queries(self, sentences: Sequence[str]) -> Vectors:
+        """Return one vector per sentence that describes a topic, shape (n, d); new ones are stored first."""
+        prompt = self._encoder.query_prompt
+        if prompt == self._encoder.passage_prompt:
+            return await self.vectors(sentences)
+        hashes = [text_hash(f"{prompt}\0{sentence}") for sentence in sentences]
+        return await self._vectors(hashes, sentences, prompt)
+
+    async def _vectors(self, hashes: Sequence[str], texts: Sequence[str], prompt: str) -> Vectors:
         model = self._encoder.model
-        hashes = [text_hash(text) for text in texts]
         known = await self._database(self._store.vectors, model, set(hashes))
-        missing = {key: text for key, text in zip(hashes, texts, strict=True) if key not in known}
+        missing = {key: prompt + text for key, text in zip(hashes, texts, strict=True) if key not in known}
         if missing:
             encoded = await self._encoding(self._encoder.encode, list(missing.values()))
             fresh = dict(zip(missing, encoded, strict=True))
@@ -99,9 +110,9 @@ async def topic_vectors(topics: Sequence[Topic], vectors: Vectoriser) -> list[To
     return [
         TopicVectors(
             topic=topic,
-            about=await vectors.vectors(topic.about),
-            not_about=await vectors.vectors(topic.not_about),
-            name=await vectors.vectors([topic.name]),
+            about=await vectors.queries(topic.about),
+            not_about=await vectors.queries(topic.not_about),
+            name=await vectors.queries([topic.name]),
         )
         for topic in topics
     ]

@@ -15,7 +15,9 @@ class WordEncoder:
 
     model = "words@1"
 
-    def __init__(self) -> None:
+    def __init__(self, *, query_prompt: str = "", passage_prompt: str = "") -> None:
+        self.query_prompt = query_prompt
+        self.passage_prompt = passage_prompt
         self.encoded: list[list[str]] = []
 
     def encode(self, texts: Sequence[str]) -> Vectors:

@@ -26,7 +26,15 @@ class Encoder(Protocol):
 
     @property
     def model(self) -> str:
-        """The model's name and the fingerprint of its weights: vectors of two models never mix."""
+        """The model's name and what else its vectors depend on: those of two models never mix."""
+
+    @property
+    def query_prompt(self) -> str:
+        """What the model wants in front of a sentence that describes a topic; may be empty."""
+
+    @property
+    def passage_prompt(self) -> str:
+        """What the model wants in front of an item's text; may be empty."""
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return one unit-length vector per text, shape (n, d)."""
@@ -35,11 +43,22 @@ class Encoder(Protocol):
         """Return the vectors of each text's word pieces, without the model's own marks."""
 
 
-def open_encoder(model: str) -> Encoder:
-    """Load a model by name or folder; raise ModelError if it is missing, altered or not loadable."""
+def open_encoder(
+    model: str,
+    *,
+    query_prompt: str | None = None,
+    passage_prompt: str | None = None,
+    max_tokens: int | None = None,
+) -> Encoder:
+    """Load a model by name or folder; raise ModelError if it is missing, altered or not loadable.
+
+    Its own prompts and length hold unless others are given.
+    """
     from monitor.scoring.models import open_folder
 
-    folder = open_folder(model)
+    folder = open_folder(
+        model, query_prompt=query_prompt, passage_prompt=passage_prompt, max_tokens=max_tokens
+    )
     if folder.pooling is not None and (folder.path / "tokenizer.json").exists():
         try:
             from monitor.scoring.compiled import CompiledEncoder
