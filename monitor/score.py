@@ -12,10 +12,10 @@ import numpy as np
 
 from monitor.records import Item, Score, Topic
 from monitor.relevance import TopicVectors, judge, passages
-from monitor.scoring import Encoder
 from monitor.storage import ScoreStore
 from monitor.threads import OwnThread
-from monitor.vectors import Vectors, text_hash
+from monitor.vectorise import Vectoriser
+from monitor.vectors import Vectors
 
 logger = logging.getLogger(__name__)
 
@@ -30,43 +30,6 @@ class ScoreReport:
 
     items: int
     matches: int
-
-
-class Vectoriser:
-    """Texts to vectors, encoding only what no one has encoded before."""
-
-    def __init__(
-        self, *, store: ScoreStore, database: OwnThread, encoder: Encoder, encoding: OwnThread
-    ) -> None:
-        self._store = store
-        self._database = database
-        self._encoder = encoder
-        self._encoding = encoding
-
-    async def vectors(self, texts: Sequence[str]) -> Vectors:
-        """Return one vector per item's text, shape (n, d); new ones are stored before they are returned."""
-        # By the text alone, as retention looks for them: the model's name stands for the prompt.
-        return await self._vectors([text_hash(text) for text in texts], texts, self._encoder.passage_prompt)
-
-    async def queries(self, sentences: Sequence[str]) -> Vectors:
-        """Return one vector per sentence that describes a topic, shape (n, d); new ones are stored first."""
-        prompt = self._encoder.query_prompt
-        if prompt == self._encoder.passage_prompt:
-            return await self.vectors(sentences)
-        hashes = [text_hash(f"{prompt}\0{sentence}") for sentence in sentences]
-        return await self._vectors(hashes, sentences, prompt)
-
-    async def _vectors(self, hashes: Sequence[str], texts: Sequence[str], prompt: str) -> Vectors:
-        model = self._encoder.model
-        known = await self._database(self._store.vectors, model, set(hashes))
-        missing = {key: prompt + text for key, text in zip(hashes, texts, strict=True) if key not in known}
-        if missing:
-            encoded = await self._encoding(self._encoder.encode, list(missing.values()))
-            fresh = dict(zip(missing, encoded, strict=True))
-            await self._database(self._store.record_vectors, model, fresh)
-            # Read back, so that a score never depends on whether its vector was fresh or stored.
-            known |= await self._database(self._store.vectors, model, fresh)
-        return np.stack([known[key] for key in hashes]) if hashes else np.empty((0, 0), np.float32)
 
 
 class Scoring:
@@ -103,19 +66,6 @@ class Scoring:
             self._on_report(report)
             scored += len(items)
         return scored
-
-
-async def topic_vectors(topics: Sequence[Topic], vectors: Vectoriser) -> list[TopicVectors]:
-    """Return the topics with the vectors of their sentences."""
-    return [
-        TopicVectors(
-            topic=topic,
-            about=await vectors.queries(topic.about),
-            not_about=await vectors.queries(topic.not_about),
-            name=await vectors.queries([topic.name]),
-        )
-        for topic in topics
-    ]
 
 
 def judge_all(

@@ -37,6 +37,7 @@ from monitor.vectors import Vectors
 __all__ = [
     "AlertStore",
     "DeliverStore",
+    "EmbeddedStore",
     "Ledger",
     "PollStore",
     "ReadStore",
@@ -106,6 +107,24 @@ class ScoreStore(Protocol):
 
         An item that has been edited since it was taken waits on, and its scores are dropped.
         """
+
+
+class EmbeddedStore(Protocol):
+    """What reembed asks."""
+
+    def models(self) -> list[str]:
+        """Return the models that vectors are stored of."""
+
+    def count_scored(self, since: datetime) -> int:
+        """Return how many items first seen since then have a score."""
+        ...
+
+    def scored(self, since: datetime, before: int | None, limit: int) -> list[Item]:
+        """Return such items, the newest first, from below the id ``before``."""
+
+    def drop_others(self, model: str) -> int:
+        """Remove the vectors of all other models; return how many that were."""
+        ...
 
 
 class AlertStore(Protocol):
@@ -269,6 +288,7 @@ class Storage:
     polls: PollStore
     reads: ReadStore
     scores: ScoreStore
+    embedded: EmbeddedStore
     alerts: AlertStore
     troubles: TroubleStore
     subscriptions: SubscriptionStore
@@ -282,6 +302,7 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
     """Open the database at ``url``, made or migrated if need be; raise StorageError if it can't be served."""
     from monitor.storage.alerts import SqlAlertStore
     from monitor.storage.deliveries import SqlDeliverStore
+    from monitor.storage.embedded import SqlEmbeddedStore
     from monitor.storage.engine import open_engine
     from monitor.storage.ledger import SqlLedger
     from monitor.storage.polls import SqlPollStore
@@ -296,6 +317,7 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
         polls=SqlPollStore(engine),
         reads=SqlReadStore(engine),
         scores=SqlScoreStore(engine),
+        embedded=SqlEmbeddedStore(engine),
         alerts=SqlAlertStore(engine),
         troubles=SqlTroubleStore(engine),
         subscriptions=SqlSubscriptionStore(engine),

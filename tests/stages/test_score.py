@@ -8,9 +8,10 @@ from words import WordEncoder
 
 from monitor.records import Item, Topic
 from monitor.relevance import item_text
-from monitor.score import BATCH, KEPT_FROM, ScoreReport, Scoring, Vectoriser, in_scope, topic_vectors
+from monitor.score import BATCH, KEPT_FROM, ScoreReport, Scoring, in_scope
 from monitor.storage import ScoreStore, Storage
 from monitor.threads import OwnThread
+from monitor.vectorise import Vectoriser, topic_vectors
 from monitor.vectors import Vectors, text_hash
 
 ABOUT = "soldiers find a hidden camp"
