@@ -21,8 +21,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from monitor.labelled import read_items
+from monitor.passages import item_text
 from monitor.reference import reference_texts
-from monitor.relevance import item_text
 from monitor.scoring import open_encoder
 from monitor.scoring.models import BUNDLED, open_folder
 

@@ -29,13 +29,14 @@ from monitor.prune import Prune
 from monitor.read import Read, ReadReport
 from monitor.reembed import Reembed
 from monitor.schedule import ticking
-from monitor.score import ScoreReport, Scoring
+from monitor.score import ScoreReport, Scoring, open_scoring
+from monitor.scoring import open_reference
 from monitor.settings import fetch_proxy, slack_bot_token
 from monitor.storage import Storage, open_storage
 from monitor.subscribe import Subscribe, open_subscribe
 from monitor.tell import GATHER, Tell
 from monitor.threads import OwnThread
-from monitor.vectorise import Vectoriser, load_encoder, topic_vectors
+from monitor.vectorise import Vectoriser, load_encoder
 from monitor.web import serve
 
 logger = logging.getLogger(__name__)
@@ -247,21 +248,21 @@ async def _open_scoring(
     on_report: Callable[[ScoreReport], None],
 ) -> tuple[Scoring, Reembed]:
     encoder = await encoding(load_encoder, config.settings.encoder)
-    vectors = Vectoriser(store=storage.scores, database=database, encoder=encoder, encoding=encoding)
-    topics = await topic_vectors(config.topics, vectors)
-    logger.info("model_ready", extra={"model": encoder.model, "topics": len(topics)})
-    scoring = Scoring(
-        store=storage.scores,
+    scoring = await open_scoring(
+        config.topics,
+        storage=storage,
         database=database,
-        vectors=vectors,
-        topics=topics,
+        encoder=encoder,
+        encoding=encoding,
+        reference=await encoding(open_reference, encoder),
         now=now,
         on_report=on_report,
     )
+    logger.info("model_ready", extra={"model": encoder.model, "topics": len(config.topics)})
     return scoring, Reembed(
         store=storage.embedded,
         database=database,
-        vectors=vectors,
+        vectors=Vectoriser(store=storage.scores, database=database, encoder=encoder, encoding=encoding),
         model=encoder.model,
         since=told_since(config.settings.alerts.max_age, now()),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.errors import DatabaseInUseError, StorageError
-from monitor.relevance import passages
+from monitor.passages import passages
 from monitor.settings import Settings
 from monitor.storage import EmbeddedStore, Storage, open_storage
 from monitor.threads import OwnThread

@@ -1,150 +1,372 @@
 """How relevant an item is to a topic, 0–100, and why. Pure.
 
-closeness of a passage
-          = ½ · cosine with the closest ``about`` sentence
-          + ½ · mean cosine with all ``about`` sentences and the topic's name
-          −     how much closer a ``not_about`` sentence is than the closest ``about`` sentence, if it is
-          −     0.03, if the passage is not the headline and summary but a part of the article
-score     = 100 · logistic(25 · (closeness − 0.44)), of the best passage
+logit = 17.6 · closeness + 10.9 · words − 204 · spread − 10 · push + 5.4 / phrases + 1.2  (+ votes)
+score = 100 · logistic(logit), of the best passage
 
-``must_mention`` and ``never_mention`` are gates on headline, summary and the passage: what they keep out
-scores 0. The two numbers of the logistic are those at which one cut for all topics gave the best F1 on twelve
-labelled topics over 76,000 items (``docs/design.md`` has the figures); they hold for the bundled model.
+closeness   cosine of the passage with the topic's profile, both relative to ordinary news: the mean of the
+            phrases (``about`` and name), moved a little by items that scored above 70 before
+words       late interaction: for every word piece of a phrase the best cosine with any of the passage,
+            weighted by how rare the piece is; half the best phrase, half the mean of all
+spread      how much ordinary news varies along the topic: in a busy part of it more is needed to be believed
+push        how much closer a ``not_about`` sentence is than the closest ``about`` sentence less 0.1, if it is
+phrases     their number: one sentence reaches lower cosines than the profile of four
+votes       what examples and votes say beyond all this (``votes``)
+
+A passage of the article counts 0.55 less than headline and summary: an article has many, and so many
+chances to come close by accident. ``must_mention`` and ``never_mention`` are gates on headline, summary
+and the passage: what they keep out scores 0. The numbers were fitted on twelve labelled topics;
+``docs/design.md`` has the figures.
 """
 
-import math
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from monitor.background import Background
+from monitor.passages import passages, word_gate
 from monitor.records import Evidence, Item, Score, Topic
-from monitor.vectors import Vectors
+from monitor.vectors import Array, TokenVectors, Vectors, logistic, unit
+from monitor.votes import Residual
 
-_MIDDLE = 0.44
-_STEEPNESS = 25.0
-_LONGEST_TEXT = 2000
-"""Characters; the bundled model reads 256 word pieces, which is less."""
-_FEWEST_WORDS, _MOST_WORDS, _SHORT_REST = 100, 150, 40
-"""Of a passage; a rest that is shorter stays with the passage before it."""
-_MOST_PASSAGES = 12
-_HANDICAP = 0.03
-"""Of closeness: an article has many passages, and so many chances to come close to something by accident."""
+__all__ = ["CONFIDENT", "KEPT_FROM", "Measured", "Near", "Profile", "TopicVectors", "View", "judge", "look"]
 
-_SHOWN = 200
-_SENTENCE_END = re.compile(r"(?<=[.!?…。！？।؟])\s+")
+KEPT_FROM = 5.0
+"""Lower scores are not stored: nobody asks for them, and they would be most of the database."""
+CONFIDENT = 70.0
+"""Zero-label score over which a topic learns from an item."""
+
+_CLOSENESS, _WORDS, _SPREAD, _PUSH, _ONE_PHRASE, _BIAS = 17.6, 10.9, 204.0, 10.0, 5.4, 1.2
+_SPREADS = (0.050, 0.095)
+"""Least and most that is believed; the twelve topics lie between 0.059 and 0.078."""
+_MARGIN = 0.1
+_LEAST_IDF = 2.0
+"""The rareness from which a word piece counts."""
+_PASSAGE = 0.55
+_ANCHOR = 14.0
+_MOST_OWN = 40.0
+"""Items whose weight the phrases have in the profile, and that its own may have together."""
+_NEAR = -7.0
+"""Logit without words from which they are compared: of 2,900 pairs that score 5 or more, 20 lie below."""
+_USUAL_WORDS = 0.34
+"""What items at a score of 50 have; the points for words are told against it."""
+_DIGITS = 4
+"""Of what is learned from: the last bits of a sum depend on how many items were calculated at once."""
+_SHOWN, _SHOWN_WORDS, _FOUND = 200, 5, 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicVectors:
-    """A topic with the vectors of its sentences: ``about`` (n, d), ``not_about`` (m, d), ``name`` (1, d)."""
+    """A topic with the vectors of its sentences: ``about`` (n, d), ``not_about`` (m, d), ``name`` (1, d).
+
+    ``phrases`` are the word pieces of each about sentence and of the name.
+    """
 
     topic: Topic
     about: Vectors
     not_about: Vectors
     name: Vectors
+    phrases: tuple[TokenVectors, ...]
 
 
-def item_text(title: str, summary: str) -> str:
-    """Return the text of an item that is compared with topics."""
-    return (f"{title}. {summary}" if title and summary else title or summary)[:_LONGEST_TEXT]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What a topic has learned from its own confident items: the weighted sum (d,) of their centred vectors.
 
-
-def passages(item: Item) -> list[str]:
-    """Return the texts of an item that are compared with topics: headline and summary, then its article's.
-
-    The article is cut at paragraphs, long paragraphs at sentences, into up to 12 texts of 100 to 150 words.
+    ``key`` tells the sentences and the model that this belongs to; items up to ``since`` do not count.
     """
-    first = item_text(item.title, item.summary)
-    return [first, *_cut(item.full_text)[:_MOST_PASSAGES]] if item.full_text else [first]
+
+    key: str
+    since: int
+    own: Array
+    weight: float = 0.0
+
+    def after(self, centred: Array, probabilities: Array) -> "Profile":
+        """Return the profile after confident items (n, d) with these zero-label probabilities (n,)."""
+        own, weight = self.own + probabilities @ centred, self.weight + float(probabilities.sum())
+        if weight > _MOST_OWN:
+            own, weight = own * (_MOST_OWN / weight), _MOST_OWN
+        return replace(self, own=own, weight=weight)
 
 
-def _cut(text: str) -> list[str]:
-    found, words = [], list[str]()
-    for unit in _units(text):
-        if words and len(words) + len(unit) > _MOST_WORDS:
-            found.append(words)
-            words = []
-        words = words + unit
-        if len(words) >= _FEWEST_WORDS:
-            found.append(words)
-            words = []
-    if found and len(words) < _SHORT_REST:
-        found[-1] = found[-1] + words
-    elif words:
-        found.append(words)
-    return [" ".join(words) for words in found]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """A topic against the background; word pieces of all phrases in one, ``starts`` says where each
+    begins."""
+
+    topic: Topic
+    about: Array
+    not_about: Array
+    direction: Array
+    profile: Array
+    fixed: float
+    pieces: Vectors
+    weights: Array
+    words: tuple[str, ...]
+    starts: NDArray[np.intp]
+    residual: Residual | None
+    same_word: float
+
+    def matches(self, tokens: TokenVectors) -> Array:
+        """Return how well each word piece of the topic is matched by any of a passage, 0–1."""
+        if not len(tokens.ids):
+            return np.zeros(len(self.weights))
+        best = (self.pieces @ tokens.vectors.T).max(axis=1)
+        alike: Array = np.maximum(0.0, best.astype(np.float64) - self.same_word) / (1.0 - self.same_word)
+        return alike
+
+    def late(self, matches: Array) -> float:
+        """Return half the best phrase's share of matched words, and half the mean of all phrases'."""
+        if not len(self.starts):
+            return 0.0
+        shares = np.add.reduceat(matches * self.weights, self.starts)
+        return float(shares.max() + shares.mean()) / 2.0
+
+    def push(self, centred: Array) -> float:
+        """Return how much too close a passage is to what the topic is not about."""
+        if not len(self.not_about):
+            return 0.0
+        nearest = float((self.about @ centred).max())
+        return max(0.0, float((self.not_about @ centred).max()) - nearest + _MARGIN)
 
 
-def _units(text: str) -> Iterator[list[str]]:
-    """Yield the words of each paragraph, or of each sentence of one that is too long for a passage."""
-    for paragraph in text.split("\n"):
-        long = len(paragraph.split()) > _MOST_WORDS
-        yield from (unit.split() for unit in (_SENTENCE_END.split(paragraph) if long else [paragraph]))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One passage with one topic: what each part adds to the logit."""
+
+    base: float
+    words: float
+    push: float
+    passage: float
+    votes: float
+
+    @property
+    def zero_label(self) -> float:
+        """The logit before votes."""
+        return self.base + self.words + self.push + self.passage
+
+    @property
+    def logit(self) -> float:
+        """The logit, votes included."""
+        return self.zero_label + self.votes
+
+    @property
+    def unopposed(self) -> float:
+        """The logit if neither look-alikes nor votes had anything against it."""
+        return self.zero_label - self.push + max(0.0, self.votes)
 
 
-def judge(topic: TopicVectors, item: Item, vectors: Vectors) -> Score:
-    """Return the score of an item for a topic; ``vectors`` (n, d) are those of its ``passages``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Near:
+    """Passages and the topics that they may be relevant to.
 
-    The best passage counts. The first, headline and summary, is not handicapped, so that an article can
-    raise a score and never lower it.
+    ``centred`` (n, d), ``bases`` (n, topics) the logits without words and push, ``pairs`` (n, topics)
+    whether it is worth comparing words.
     """
-    first, *rest = passages(item)
-    scores = [_judge(topic, item, first, vectors[0], shown=item.title or first[:_SHOWN], handicap=0.0)]
-    for text, vector in zip(rest, vectors[1:], strict=True):
-        scores.append(
-            _judge(topic, item, f"{first}\n{text}", vector, shown=text[:_SHOWN], handicap=_HANDICAP)
+
+    centred: Array
+    bases: Array
+    pairs: NDArray[np.bool_]
+
+    @property
+    def rows(self) -> list[int]:
+        """The passages whose word pieces are wanted."""
+        return [int(row) for row in np.flatnonzero(self.pairs.any(axis=1))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """All topics against the background as of one block."""
+
+    background: Background
+    topics: tuple[_Seen, ...]
+    profiles: Array
+    fixed: Array
+    places: Mapping[str, int]
+
+    def near(self, vectors: Vectors, heard: NDArray[np.bool_]) -> Near:
+        """Return which of the passages (n, d) are near to which topics; ``heard`` (n, topics) limits them."""
+        centred = self.background.centred(vectors)
+        closeness = _CLOSENESS * self.background.reference.closeness
+        bases = closeness * (centred @ self.profiles.T) + self.fixed
+        return Near(centred=centred, bases=bases, pairs=heard & (bases > _NEAR))
+
+    def measure(
+        self, near: Near, row: int, place: int, tokens: TokenVectors, *, of_article: bool = False
+    ) -> Measured:
+        """Return the parts of one passage's logit with one topic."""
+        seen, centred = self.topics[place], near.centred[row]
+        residual = seen.residual
+        return Measured(
+            base=float(near.bases[row, place]),
+            words=_WORDS * seen.late(seen.matches(tokens)),
+            push=-_PUSH * self.background.reference.closeness * seen.push(centred),
+            passage=-_PASSAGE if of_article else 0.0,
+            votes=residual.correction(centred, tokens.ids, seen.direction, self.background)
+            if residual
+            else 0.0,
         )
-    return max(scores, key=lambda score: score.score)
 
 
-def _judge(
-    topic: TopicVectors, item: Item, text: str, vector: Vectors, *, shown: str, handicap: float
-) -> Score:
-    cosines = topic.about @ vector
-    best = int(np.argmax(cosines))
-    near = float(cosines[best])
-    mean = float((cosines.sum() + (topic.name @ vector).sum()) / (len(cosines) + len(topic.name)))
-    close = (near + mean) / 2
-    nearest_not = float((topic.not_about @ vector).max()) if len(topic.not_about) else -1.0
-    pushed = max(0.0, nearest_not - near)
-    unpushed = _points(close)
-    gate = word_gate(topic.topic, text)
-    score = 0.0 if gate else round(_points(close - pushed - handicap), 2)
-    parts = {"closeness": round(unpushed, 1)}
-    if pushed:
-        parts["not_about"] = round(_points(close - pushed) - unpushed, 1)
-    if handicap:
-        parts["passage"] = round(_points(close - pushed - handicap) - _points(close - pushed), 1)
-    evidence = Evidence(sentence=topic.topic.about[best], text=shown, parts=parts, gate=gate)
-    return Score(
-        item_id=item.id,
-        topic_id=topic.topic.id,
-        score=score,
-        matched=gate is None and score >= topic.topic.cut,
-        evidence=evidence,
+def look(
+    topics: Sequence[TopicVectors],
+    background: Background,
+    profiles: Mapping[str, Profile],
+    residuals: Mapping[str, Residual],
+) -> View:
+    """Return the topics as they stand against the background, with what they have learned and were told."""
+    mean = background.mean
+    seen = tuple(
+        _seen(topic, background, mean, profiles.get(topic.topic.id), residuals.get(topic.topic.id))
+        for topic in topics
+    )
+    return View(
+        background=background,
+        topics=seen,
+        profiles=np.stack([of.profile for of in seen]) if seen else np.zeros((0, len(mean))),
+        fixed=np.array([of.fixed for of in seen]),
+        places={of.topic.id: place for place, of in enumerate(seen)},
     )
 
 
-def word_gate(topic: Topic, text: str) -> str | None:
-    """Return why the topic's words keep the text out, or None if they let it pass.
+def _seen(
+    topic: TopicVectors,
+    background: Background,
+    mean: Array,
+    profile: Profile | None,
+    residual: Residual | None,
+) -> _Seen:
+    about = unit(topic.about - mean)
+    phrases = np.vstack([about, unit(topic.name - mean)])
+    middle = phrases.mean(axis=0)
+    spread = float(np.clip(background.spread(middle), *_SPREADS))
+    told = [phrase for phrase in topic.phrases if len(phrase.ids)]
+    ends = np.cumsum([len(phrase.ids) for phrase in told], dtype=np.intp)
+    return _Seen(
+        topic=topic.topic,
+        about=about,
+        not_about=unit(topic.not_about - mean) if len(topic.not_about) else np.zeros((0, len(mean))),
+        direction=unit(middle),
+        profile=unit(_ANCHOR * unit(middle) + (0.0 if profile is None else profile.own)),
+        fixed=_BIAS + _ONE_PHRASE / len(phrases) - _SPREAD * spread,
+        pieces=np.vstack([phrase.vectors for phrase in told]) if told else topic.about[:0],
+        weights=np.concatenate([_weights(phrase, background) for phrase in told] or [np.zeros(0)]),
+        words=tuple(word for phrase in told for word in phrase.words),
+        starts=np.concatenate([[0], ends[:-1]]).astype(np.intp) if told else ends,
+        residual=residual,
+        same_word=background.reference.same_word,
+    )
 
-    Words and phrases are whole words, in any case: ``Jolo`` is not in ``Jolokia``.
+
+def _weights(phrase: TokenVectors, background: Background) -> Array:
+    """Return how much each word piece of a phrase counts: by its rareness, one in all."""
+    rareness = background.idf(phrase.ids)
+    counting = np.where(rareness >= _LEAST_IDF, rareness, 0.0)
+    if not counting.any():
+        counting = np.ones(len(phrase.ids))
+    weights: Array = counting / counting.sum()
+    return weights
+
+
+def judge(
+    view: View, item: Item, near: Near, rows: Sequence[int], tokens: Mapping[int, TokenVectors]
+) -> Iterator[Score]:
+    """Yield an item's scores worth keeping: 5 or more, or so if look-alikes, votes and words did not
+    oppose it.
+
+    ``rows`` are the places of its ``passages`` in ``near``; ``tokens`` holds the word pieces of
+    ``near.rows``. The best passage that the topic's words let pass counts; headline and summary are not
+    handicapped, so that an article can raise a score and never lower it.
     """
-    if topic.must_mention and not _mentioned(topic.must_mention, text):
-        return f"mentions none of {', '.join(topic.must_mention)}"
-    unwanted = _mentioned(topic.never_mention, text)
-    return f"mentions {unwanted}" if unwanted else None
+    texts = passages(item)
+    for place in np.flatnonzero(near.pairs[rows[0] : rows[-1] + 1].any(axis=0)).tolist():
+        found = [
+            (view.measure(near, row, place, tokens[row], of_article=row != rows[0]), row)
+            for row in rows
+            if near.pairs[row, place]
+        ]
+        if max(_points(measured.unopposed) for measured, _ in found) < KEPT_FROM:
+            continue
+        first = found[0][0].zero_label if found[0][1] == rows[0] else -np.inf
+        seen = view.topics[place]
+        measured, row, gate = _let_pass(seen.topic, found, texts, rows[0])
+        score = 0.0 if gate else round(_points(measured.logit), 2)
+        shown = item.title or texts[0][:_SHOWN] if row == rows[0] else texts[row - rows[0]][:_SHOWN]
+        yield Score(
+            item_id=item.id,
+            topic_id=seen.topic.id,
+            score=score,
+            matched=gate is None and score >= seen.topic.cut,
+            zero_label=round(_points(first), _DIGITS),
+            evidence=_evidence(seen, near.centred[row], tokens[row], measured, shown, gate),
+        )
 
 
-def _mentioned(phrases: Sequence[str], text: str) -> str | None:
-    for phrase in phrases:
-        words = r"\s+".join(re.escape(word) for word in phrase.split())
-        if re.search(rf"(?<!\w){words}(?!\w)", text, re.IGNORECASE):
-            return phrase
-    return None
+def _let_pass(
+    topic: Topic, found: Sequence[tuple[Measured, int]], texts: Sequence[str], first: int
+) -> tuple[Measured, int, str | None]:
+    """Return the best passage that the topic's words let pass, else the best one and what keeps it out."""
+    gates = []
+    for measured, row in sorted(found, key=lambda pair: -pair[0].logit):
+        text = texts[0] if row == first else f"{texts[0]}\n{texts[row - first]}"
+        gate = word_gate(topic, text)
+        if gate is None:
+            return measured, row, None
+        gates.append((measured, row, gate))
+    return gates[0]
 
 
-def _points(closeness: float) -> float:
-    return 100.0 / (1.0 + math.exp(-_STEEPNESS * (closeness - _MIDDLE)))
+def _evidence(
+    seen: _Seen, centred: Array, tokens: TokenVectors, measured: Measured, shown: str, gate: str | None
+) -> Evidence:
+    nearest_not = int(np.argmax(seen.not_about @ centred)) if measured.push else None
+    return Evidence(
+        sentence=seen.topic.about[int(np.argmax(seen.about @ centred))],
+        text=shown,
+        parts=_parts(measured),
+        gate=gate,
+        words=_words_found(seen, tokens),
+        not_about=None if nearest_not is None else seen.topic.not_about[nearest_not],
+    )
+
+
+def _parts(measured: Measured) -> dict[str, float]:
+    """Return the points that each part makes, one after the other; they add up to the score."""
+    usual = _WORDS * _USUAL_WORDS
+    steps = {
+        "closeness": measured.base + usual,
+        "words": measured.words - usual,
+        "not_about": measured.push,
+        "passage": measured.passage,
+        "votes": measured.votes,
+    }
+    parts, logit, before = dict[str, float](), 0.0, 0.0
+    for name, step in steps.items():
+        if step or name in ("closeness", "words"):
+            logit += step
+            points = _points(logit)
+            parts[name] = round(points - before, 2)
+            before = points
+    return parts
+
+
+def _words_found(seen: _Seen, tokens: TokenVectors) -> tuple[str, ...]:
+    """Return the topic's words that were found, the weightiest first, with the item's word where it
+    differs."""
+    if not len(tokens.ids) or not len(seen.weights):
+        return ()
+    matches = seen.matches(tokens)
+    found: dict[str, str] = {}
+    for piece in np.argsort(-(matches * seen.weights), kind="stable"):
+        word = seen.words[piece]
+        if matches[piece] < _FOUND or not seen.weights[piece] or len(found) == _SHOWN_WORDS:
+            break
+        theirs = tokens.words[int(np.argmax(tokens.vectors @ seen.pieces[piece]))]
+        same = word.casefold() == theirs.casefold()
+        found.setdefault(word.casefold(), word if same else f"{word} ({theirs})")
+    return tuple(found.values())
+
+
+def _points(logit: float) -> float:
+    return float(100.0 * logistic(np.float64(logit)))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Texts to vectors, asking the encoder only for what nobody has asked before."""
+"""Texts to vectors and word pieces, asking the encoder only for what nobody has asked before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from monitor.scoring import Encoder, open_encoder
 from monitor.settings import EncoderSettings
 from monitor.storage import ScoreStore
 from monitor.threads import OwnThread
-from monitor.vectors import Vectors, text_hash
+from monitor.vectors import PieceIds, TokenVectors, Vectors, text_hash
 
 __all__ = ["Vectoriser", "load_encoder", "topic_vectors"]
 
@@ -60,14 +60,14 @@ class Vectoriser:
 
     async def complete(self, texts: Sequence[str]) -> int:
         """See to it that items' texts have their vectors; return how many had none."""
-        known = await self._known([text_hash(text) for text in texts], texts, self._encoder.passage_prompt)
-        return known.fresh
+        hashes = [text_hash(text) for text in texts]
+        return (await self._known(hashes, texts, self._encoder.passage_prompt)).fresh
 
     async def _vectors(self, hashes: Sequence[str], texts: Sequence[str], prompt: str) -> Vectors:
         known = (await self._known(hashes, texts, prompt)).vectors
         return np.stack([known[key] for key in hashes]) if hashes else np.empty((0, 0), np.float32)
 
-    async def _known(self, hashes: Sequence[str], texts: Sequence[str], prompt: str) -> "_Known":
+    async def _known(self, hashes: Sequence[str], texts: Sequence[str], prompt: str) -> _Known:
         model = self._encoder.model
         known = await self._database(self._store.vectors, model, set(hashes))
         missing = {key: prompt + text for key, text in zip(hashes, texts, strict=True) if key not in known}
@@ -79,15 +79,29 @@ class Vectoriser:
             known |= await self._database(self._store.vectors, model, fresh)
         return _Known(vectors=known, fresh=len(missing))
 
+    @property
+    def model(self) -> str:
+        """The identity of the model."""
+        return self._encoder.model
+
+    async def tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Return the word pieces of each text, with their vectors, which are stored nowhere."""
+        return await self._encoding(self._encoder.encode_tokens, texts) if texts else []
+
+    async def pieces(self, texts: Sequence[str]) -> list[PieceIds]:
+        """Return the numbers of each text's word pieces."""
+        return await self._encoding(self._encoder.piece_ids, texts)
+
 
 async def topic_vectors(topics: Sequence[Topic], vectors: Vectoriser) -> list[TopicVectors]:
-    """Return the topics with the vectors of their sentences."""
+    """Return the topics with the vectors of their sentences, and the word pieces of what they are about."""
     return [
         TopicVectors(
             topic=topic,
             about=await vectors.queries(topic.about),
             not_about=await vectors.queries(topic.not_about),
             name=await vectors.queries([topic.name]),
+            phrases=tuple(await vectors.tokens([*topic.about, topic.name])),
         )
         for topic in topics
     ]

@@ -24,7 +24,7 @@ from monitor.yamlfile import Document, Trail, quoted, read_yaml
 
 __all__ = ["Watchlists", "read_watchlists"]
 
-SENSITIVITIES = {"strict": 75.0, "balanced": 50.0, "broad": 25.0}
+SENSITIVITIES = {"strict": 65.0, "balanced": 50.0, "broad": 20.0}
 """The score from which an item matches, by the watchlist's word for it."""
 
 

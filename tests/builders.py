@@ -106,6 +106,12 @@ def item(**changes: Any) -> Item:
     return replace(plain, **changes)
 
 
+def article(*paragraphs: int, title: str = "Jolokia harvest") -> Item:
+    """An item whose article has paragraphs of so many words, each its own number in front of them."""
+    lines = [" ".join([f"p{n}", *["word"] * (words - 1)]) for n, words in enumerate(paragraphs)]
+    return item(title=title, full_text="\n".join(lines))
+
+
 def topic(**changes: Any) -> Topic:
     plain = Topic(
         id="patrols",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from monitor.vectors import TokenVectors, Vectors
+from monitor.vectors import PieceIds, TokenVectors, Vectors
 
 _DIMENSIONS = 256
 
@@ -24,12 +24,30 @@ class WordEncoder:
         self.encoded.append(list(texts))
         vectors = np.zeros((len(texts), _DIMENSIONS), np.float32)
         for vector, text in zip(vectors, texts, strict=True):
-            for word in text.casefold().replace(".", " ").split() or [""]:
+            for word in _words(text) or [""]:
                 vector[zlib.crc32(word.encode()) % _DIMENSIONS] += 1
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors
 
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        """Return one unit vector per word."""
-        words = [text.casefold().replace(".", " ").split() for text in texts]
-        return [TokenVectors(pieces=tuple(of), vectors=self.encode(of)) for of in words]
+        """Return one unit vector per word; each word is one piece."""
+        return [
+            TokenVectors(
+                pieces=tuple(words),
+                ids=ids,
+                words=tuple(words),
+                vectors=np.eye(_DIMENSIONS, dtype=np.float32)[ids],
+            )
+            for words, ids in zip(map(_words, texts), self.piece_ids(texts), strict=True)
+        ]
+
+    def piece_ids(self, texts: Sequence[str]) -> list[PieceIds]:
+        """Return each word's place in the vectors."""
+        return [
+            np.array([zlib.crc32(word.encode()) % _DIMENSIONS for word in _words(text)], np.int64)
+            for text in texts
+        ]
+
+
+def _words(text: str) -> list[str]:
+    return text.casefold().replace(".", " ").split()

@@ -5,7 +5,7 @@ Frozen, keyword-only, aware UTC datetimes. No clock, no configuration, no I/O.
 
 from monitor.records.configured import FeedSpec, Problem, Severity, Topic
 from monitor.records.items import Article, Item, KeyedItem, NoArticle, ParsedItem, Removal
-from monitor.records.judged import Decision, Evidence, Match, Score, Verdict
+from monitor.records.judged import Decision, Evidence, Lesson, Match, Pull, Score, Verdict, Vote
 from monitor.records.polled import (
     Changes,
     FailureKind,
@@ -60,6 +60,7 @@ __all__ = [
     "Item",
     "KeyedItem",
     "KnownTrouble",
+    "Lesson",
     "Match",
     "Message",
     "NewDelivery",
@@ -74,6 +75,7 @@ __all__ = [
     "PostOutcome",
     "Posted",
     "Problem",
+    "Pull",
     "Push",
     "Receipt",
     "Removal",
@@ -87,4 +89,5 @@ __all__ = [
     "TroubleKind",
     "Trust",
     "Verdict",
+    "Vote",
 ]

@@ -3,7 +3,7 @@
 texts ── news-like texts of every kind ──► (somebody encodes them) ──► statistics, and the model's own scale
 """
 
-from monitor.reference.statistics import Reference, Scale, reference_statistics
+from monitor.reference.statistics import reference_statistics
 from monitor.reference.texts import reference_texts
 
-__all__ = ["Reference", "Scale", "reference_statistics", "reference_texts"]
+__all__ = ["reference_statistics", "reference_texts"]

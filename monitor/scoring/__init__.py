@@ -3,6 +3,7 @@
 models ── what a model's folder says of it
 compiled ── runs converted models (OpenVINO); convert ── makes them, in a process of its own
 encoder ── runs any model as it is (PyTorch)
+references ── what broad news looks like to a model
 """
 
 import logging
@@ -10,10 +11,11 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
+from monitor.background import Reference
 from monitor.errors import ModelError
-from monitor.vectors import TokenVectors, Vectors
+from monitor.vectors import PieceIds, TokenVectors, Vectors
 
-__all__ = ["Encoder", "open_encoder"]
+__all__ = ["Encoder", "open_encoder", "open_reference"]
 
 # Nothing here tells anybody anything; without the module, the library has nobody to tell it through.
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
@@ -42,6 +44,9 @@ class Encoder(Protocol):
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         """Return the vectors of each text's word pieces, without the model's own marks."""
 
+    def piece_ids(self, texts: Sequence[str]) -> list[PieceIds]:
+        """Return the numbers of each text's word pieces, those of ``encode_tokens``; cheap."""
+
 
 def open_encoder(
     model: str,
@@ -69,3 +74,27 @@ def open_encoder(
     from monitor.scoring.encoder import SentenceEncoder
 
     return SentenceEncoder.load(folder)
+
+
+def open_reference(encoder: Encoder) -> Reference:
+    """Return what broad news looks like to a model: as shipped, as measured before, or measured now.
+
+    Measuring encodes some 1,500 short texts; the result is kept in the user's cache.
+    """
+    from monitor.scoring.references import keep, kept, shipped
+
+    known = shipped(encoder.model) or kept(encoder.model)
+    if known is not None:
+        return known
+    from monitor.reference import reference_statistics, reference_texts
+
+    logger.info("measuring_model", extra={"model": encoder.model})
+    kinds = reference_texts()
+    texts = [text for kind in kinds for text in kind]
+    reference = reference_statistics(
+        encoder.encode([encoder.passage_prompt + text for text in texts]),
+        encoder.encode_tokens(texts),
+        [number for number, kind in enumerate(kinds) for _ in kind],
+    )
+    keep(encoder.model, reference)
+    return reference

@@ -23,7 +23,7 @@ from tokenizers import Encoding, Tokenizer
 from monitor.caches import cache_folder
 from monitor.errors import ModelError
 from monitor.scoring.models import ModelFolder
-from monitor.vectors import TokenVectors, Vectors
+from monitor.vectors import PieceIds, TokenVectors, Vectors
 
 logger = logging.getLogger(__name__)
 
@@ -90,13 +90,21 @@ class CompiledEncoder:
         for positions, _, states in self._run(encodings):
             for position, of_text in zip(positions, states, strict=True):
                 encoding = encodings[position]
-                real = [n for n, special in enumerate(encoding.special_tokens_mask) if not special]
+                real = _real(encoding)
                 vectors = of_text[real]
                 vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
                 found[position] = TokenVectors(
-                    pieces=tuple(encoding.tokens[n] for n in real), vectors=vectors.astype(np.float32)
+                    pieces=tuple(encoding.tokens[n] for n in real),
+                    ids=np.array([encoding.ids[n] for n in real], np.int64),
+                    words=_words(texts[position], encoding, real),
+                    vectors=vectors.astype(np.float32),
                 )
         return [tokens for tokens in found if tokens is not None]
+
+    def piece_ids(self, texts: Sequence[str]) -> list[PieceIds]:
+        """Return the numbers of each text's word pieces, those of ``encode_tokens``; cheap."""
+        encodings = self._tokenizer.encode_batch(list(texts))
+        return [np.array([of.ids[n] for n in _real(of)], np.int64) for of in encodings]
 
     def _run(
         self, encodings: Sequence[Encoding]
@@ -111,6 +119,21 @@ class CompiledEncoder:
                 mask[row, : len(of_text)] = 1
             states = self._request.infer([ids, mask], share_outputs=True)[0]
             yield positions, mask.astype(np.float32), states
+
+
+def _real(encoding: Encoding) -> list[int]:
+    return [n for n, special in enumerate(encoding.special_tokens_mask) if not special]
+
+
+def _words(text: str, encoding: Encoding, real: Sequence[int]) -> tuple[str, ...]:
+    """Return the word of ``text`` that each piece is of."""
+    found = []
+    for n in real:
+        word = encoding.token_to_word(n)
+        span = None if word is None else encoding.word_to_chars(word)
+        start, end = span or encoding.offsets[n]
+        found.append(text[start:end].strip())
+    return tuple(found)
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[tuple[list[int], int]]:

@@ -16,7 +16,7 @@ from sentence_transformers import SentenceTransformer
 
 from monitor.errors import ModelError
 from monitor.scoring.models import ModelFolder
-from monitor.vectors import TokenVectors, Vectors
+from monitor.vectors import PieceIds, TokenVectors, Vectors
 
 _BATCH = 32
 
@@ -54,20 +54,34 @@ class SentenceEncoder:
 
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         """Return the vectors of each text's word pieces, without the model's own marks."""
-        tokenizer = self._transformer.tokenizer
         states = self._transformer.encode(
             list(texts), batch_size=_BATCH, output_value="token_embeddings", show_progress_bar=False
         )
-        most = self._transformer.max_seq_length
         found = []
         for text, of_text in zip(texts, states, strict=True):
-            told = tokenizer(text, truncation=True, max_length=most, return_special_tokens_mask=True)
-            real = [n for n, mark in enumerate(told["special_tokens_mask"]) if not mark]
+            ids, real = self._pieces(text)
             vectors = of_text[real].float().numpy()
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-            pieces = tuple(tokenizer.convert_ids_to_tokens([told["input_ids"][n] for n in real]))
-            found.append(TokenVectors(pieces=pieces, vectors=vectors))
+            pieces = tuple(self._transformer.tokenizer.convert_ids_to_tokens(ids.tolist()))
+            # A piece that is not the first of its word is shown as it is: slow tokenizers tell no more.
+            words = tuple(piece.removeprefix("##").strip("\u2581\u0120") for piece in pieces)
+            found.append(TokenVectors(pieces=pieces, ids=ids, words=words, vectors=vectors))
         return found
+
+    def piece_ids(self, texts: Sequence[str]) -> list[PieceIds]:
+        """Return the numbers of each text's word pieces, those of ``encode_tokens``; cheap."""
+        return [self._pieces(text)[0] for text in texts]
+
+    def _pieces(self, text: str) -> tuple[PieceIds, list[int]]:
+        """Return the numbers of a text's word pieces, and their places among the model's own marks."""
+        told = self._transformer.tokenizer(
+            text,
+            truncation=True,
+            max_length=self._transformer.max_seq_length,
+            return_special_tokens_mask=True,
+        )
+        real = [n for n, mark in enumerate(told["special_tokens_mask"]) if not mark]
+        return np.array([told["input_ids"][n] for n in real], np.int64), real
 
 
 def _cpu_has_bf16() -> bool:

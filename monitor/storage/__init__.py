@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from monitor.background import Learned
 from monitor.records import (
     Article,
     Changes,
@@ -21,23 +22,29 @@ from monitor.records import (
     Item,
     KeyedItem,
     KnownTrouble,
+    Lesson,
     Match,
     NewDelivery,
     NoArticle,
     PollPlan,
+    Pull,
     Receipt,
     Removal,
     Rhythm,
     Score,
     Subscription,
     Verdict,
+    Vote,
 )
+from monitor.relevance import Profile
 from monitor.vectors import Vectors
+from monitor.votes import Residual
 
 __all__ = [
     "AlertStore",
     "DeliverStore",
     "EmbeddedStore",
+    "LearnedStore",
     "Ledger",
     "PollStore",
     "ReadStore",
@@ -46,6 +53,7 @@ __all__ = [
     "Storage",
     "SubscriptionStore",
     "TroubleStore",
+    "VoteStore",
     "open_storage",
 ]
 
@@ -103,7 +111,8 @@ class ScoreStore(Protocol):
         """Store vectors by the hash of their text; known ones are left alone."""
 
     def record_scores(self, scored: Sequence[Item], scores: Sequence[Score], now: datetime) -> None:
-        """Mark items as scored, and store the scores worth keeping; decisions made before stay.
+        """Mark items as scored, in their order, and store the scores worth keeping; decisions made before
+        stay.
 
         An item that has been edited since it was taken waits on, and its scores are dropped.
         """
@@ -125,6 +134,59 @@ class EmbeddedStore(Protocol):
     def drop_others(self, model: str) -> int:
         """Remove the vectors of all other models; return how many that were."""
         ...
+
+
+class LearnedStore(Protocol):
+    """What scoring has learned from what it has scored, block by block."""
+
+    def last_order(self) -> int:
+        """Return how many items have been scored."""
+        ...
+
+    def lessons(self, after: int, through: int) -> list[Lesson]:
+        """Return the items that were scored after so many, in order; those that were removed are missing."""
+
+    def learned(self, model: str) -> Learned | None:
+        """Return what has been learned with a model, if that is the one in use."""
+        ...
+
+    def profiles(self) -> dict[str, Profile]:
+        """Return what the topics have learned from their own items, by topic."""
+
+    def record_learned(self, model: str, learned: Learned, changed: Mapping[str, Profile]) -> None:
+        """Store what is known after a block, and the profiles that it changed; other models' goes."""
+
+
+class VoteStore(Protocol):
+    """What people said of texts, for each topic, and the corrections that follow."""
+
+    def add(self, topic_id: str, text: str, *, up: bool, by: str, now: datetime, url: str | None) -> int:
+        """Store a vote and return its id; one that stands on the same text and topic is undone."""
+        ...
+
+    def undo(self, vote_id: int, now: datetime) -> bool:
+        """Take back a vote; False if there is none that stands."""
+        ...
+
+    def votes(self, topic_id: str | None = None) -> list[Vote]:
+        """Return the votes that stand, the oldest first; of one topic, or of all."""
+
+    def changes(self) -> int:
+        """Return how often the votes have changed."""
+        ...
+
+    def anchors(self, topic_id: str, low: float, high: float, limit: int) -> list[tuple[str, float]]:
+        """Return texts and zero-label scores, from ``low`` up to ``high``, of the items scored last."""
+
+    def residuals(self) -> dict[str, tuple[str, Residual]]:
+        """Return by topic the corrections in use, each with the key of the votes that it was fitted to."""
+
+    def pulls(self, topic_id: str) -> tuple[float, list[Pull]] | None:
+        """Return a topic's shift in logits, and what each example and vote pulls; None without any."""
+        ...
+
+    def record_residual(self, topic_id: str, key: str, residual: Residual, pulls: Sequence[Pull]) -> None:
+        """Store a topic's correction in the place of the one before."""
 
 
 class AlertStore(Protocol):
@@ -289,6 +351,8 @@ class Storage:
     reads: ReadStore
     scores: ScoreStore
     embedded: EmbeddedStore
+    learned: LearnedStore
+    votes: VoteStore
     alerts: AlertStore
     troubles: TroubleStore
     subscriptions: SubscriptionStore
@@ -304,6 +368,7 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
     from monitor.storage.deliveries import SqlDeliverStore
     from monitor.storage.embedded import SqlEmbeddedStore
     from monitor.storage.engine import open_engine
+    from monitor.storage.learned import SqlLearnedStore
     from monitor.storage.ledger import SqlLedger
     from monitor.storage.polls import SqlPollStore
     from monitor.storage.reads import SqlReadStore
@@ -311,6 +376,7 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
     from monitor.storage.scores import SqlScoreStore
     from monitor.storage.subscriptions import SqlSubscriptionStore
     from monitor.storage.troubles import SqlTroubleStore
+    from monitor.storage.votes import SqlVoteStore
 
     engine, close = open_engine(url, read_only=read_only)
     return Storage(
@@ -318,6 +384,8 @@ def open_storage(url: str, *, read_only: bool = False) -> Storage:
         reads=SqlReadStore(engine),
         scores=SqlScoreStore(engine),
         embedded=SqlEmbeddedStore(engine),
+        learned=SqlLearnedStore(engine),
+        votes=SqlVoteStore(engine),
         alerts=SqlAlertStore(engine),
         troubles=SqlTroubleStore(engine),
         subscriptions=SqlSubscriptionStore(engine),

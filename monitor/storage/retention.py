@@ -9,8 +9,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from monitor.passages import item_text, passages
 from monitor.records import Item, Removal
-from monitor.relevance import item_text, passages
 from monitor.storage.rows import IN_LIST, ITEM_WITH_FEED, item_from
 from monitor.storage.tables import (
     LEFT,

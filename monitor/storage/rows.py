@@ -132,5 +132,6 @@ def score_from(row: Row) -> Score:
         topic_id=row["topic_id"],
         score=row["score"],
         matched=row["matched"],
-        evidence=Evidence(**row["evidence"]),
+        evidence=Evidence(**row["evidence"] | {"words": tuple(row["evidence"].get("words", ()))}),
+        zero_label=row["zero_label"],
     )

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from monitor.records import Item, Score
+from monitor.storage.learned import last_order
 from monitor.storage.rows import IN_LIST, ITEM_WITH_FEED, item_from
 from monitor.storage.tables import items, scores, vectors
 from monitor.vectors import Vectors, packed, unpacked
@@ -52,7 +53,8 @@ class SqlScoreStore:
                 db.execute(vectors.insert().prefix_with("OR IGNORE", dialect="sqlite"), rows)
 
     def record_scores(self, scored: Sequence[Item], new: Sequence[Score], now: datetime) -> None:
-        """Mark items as scored, and store the scores worth keeping; decisions made before stay.
+        """Mark items as scored, in their order, and store the scores worth keeping; decisions made before
+        stay.
 
         An item that has been edited since it was taken waits on, and its scores are dropped.
         """
@@ -63,15 +65,33 @@ class SqlScoreStore:
             db.execute(scores.delete().where(undecided))
             if kept:
                 insert = sqlite.insert(scores)
-                again = {name: insert.excluded[name] for name in ("score", "matched", "evidence")}
+                again = {
+                    name: insert.excluded[name] for name in ("score", "matched", "evidence", "zero_label")
+                }
                 db.execute(insert.on_conflict_do_update(["item_id", "topic_id"], set_=again), kept)
             db.execute(items.update().where(items.c.id.in_(ids)).values(scored_at=now))
+            _number(db, [item.id for item in scored if item.id in ids])
 
 
 def _unchanged(db: sa.Connection, scored: Sequence[Item]) -> set[int]:
     taken = {item.id: item.edited_at for item in scored}
     query = sa.select(items.c.id, items.c.edited_at).where(items.c.id.in_(taken))
     return {id_ for id_, edited_at in db.execute(query) if edited_at == taken[id_]}
+
+
+def _number(db: sa.Connection, ids: Sequence[int]) -> None:
+    """Give each item its place in the order of scoring, if it has none from before an edit."""
+    numbered = set(
+        db.scalars(sa.select(items.c.id).where(items.c.id.in_(ids), items.c.score_order.is_not(None)))
+    )
+    last = last_order(db)
+    places = [
+        {"row": id_, "place": last + place}
+        for place, id_ in enumerate((id_ for id_ in ids if id_ not in numbered), 1)
+    ]
+    if places:
+        place = items.update().where(items.c.id == sa.bindparam("row"))
+        db.execute(place.values(score_order=sa.bindparam("place")), places)
 
 
 def _columns(score: Score) -> dict[str, Any]:
@@ -81,4 +101,5 @@ def _columns(score: Score) -> dict[str, Any]:
         "score": score.score,
         "matched": score.matched,
         "evidence": asdict(score.evidence),
+        "zero_label": score.zero_label,
     }

@@ -6,6 +6,9 @@ feeds ─< items ─< scores ─< alerts ─< deliveries          vectors (by mo
    ├───< subscriptions
    └───< tombstones
 
+statistics, profiles (by topic)        what the stream and each topic's own items have taught
+votes, residuals (by topic)            what people said, and the correction that follows
+
 poll takes feeds that are due; read takes items whose article is waiting; score takes the other items without
 ``scored_at``; alert takes matched scores without ``decided_at``; tell takes troubles whose beginning or end
 is untold; deliver takes deliveries that are neither sent nor failed; subscribe takes subscriptions whose hub
@@ -111,9 +114,12 @@ items = sa.Table(
     sa.Column("full_text", sa.Text),
     sa.Column("full_text_missing", sa.Text),
     sa.Column("scored_at", Utc),
+    # The how manieth to be scored, an edit aside: what is learned, is learned in this order.
+    sa.Column("score_order", sa.Integer),
     sa.UniqueConstraint("feed_id", "key"),
     sa.Index("ix_items_canonical_url", "canonical_url"),
     sa.Index("ix_items_headline_key", "headline_key"),
+    sa.Index("ix_items_score_order", "score_order"),
 )
 sa.Index(
     "ix_items_unscored",
@@ -219,13 +225,63 @@ scores = sa.Table(
     sa.Column("score", sa.Float, nullable=False),
     sa.Column("matched", sa.Boolean, nullable=False),
     sa.Column("evidence", sa.JSON, nullable=False),
+    # The score of headline and summary before votes and rules of words.
+    sa.Column("zero_label", sa.Float, nullable=False, server_default="0"),
     sa.Column("decided_at", Utc),
+    sa.Index("ix_scores_topic_id", "topic_id", "item_id"),
 )
 sa.Index(
     "ix_scores_undecided",
     scores.c.item_id,
     sqlite_where=sa.and_(scores.c.matched, scores.c.decided_at.is_(None)),
     postgresql_where=sa.and_(scores.c.matched, scores.c.decided_at.is_(None)),
+)
+
+# One row, of the model in use. Numbers are plain little-endian arrays: float64, and uint32 for counts.
+statistics = sa.Table(
+    "statistics",
+    metadata,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("through", sa.Integer, nullable=False),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("total", sa.LargeBinary, nullable=False),
+    sa.Column("pieces", sa.LargeBinary, nullable=False),
+)
+
+profiles = sa.Table(
+    "profiles",
+    metadata,
+    sa.Column("topic_id", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("since", sa.Integer, nullable=False),
+    sa.Column("own", sa.LargeBinary, nullable=False),
+    sa.Column("weight", sa.Float, nullable=False),
+)
+
+# A vote is on a text, so that it outlives the item.
+votes = sa.Table(
+    "votes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("topic_id", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("url", sa.Text),
+    sa.Column("up", sa.Boolean, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("at", Utc, nullable=False),
+    sa.Column("undone_at", Utc),
+    sa.Index("ix_votes_topic_id", "topic_id"),
+)
+
+residuals = sa.Table(
+    "residuals",
+    metadata,
+    sa.Column("topic_id", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("shift", sa.Float, nullable=False),
+    sa.Column("direction", sa.LargeBinary, nullable=False),
+    sa.Column("words", sa.JSON, nullable=False),  # weight by word piece
+    sa.Column("pulls", sa.JSON, nullable=False),  # what each example and vote adds, in logits
 )
 
 alerts = sa.Table(

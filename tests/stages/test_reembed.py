@@ -7,9 +7,9 @@ from builders import NOW, keyed, opened, stored_items
 from words import WordEncoder
 
 from monitor.errors import ModelError, StorageError
+from monitor.passages import item_text
 from monitor.records import Item
 from monitor.reembed import OnProgress, Reembed, reembed_now
-from monitor.relevance import item_text
 from monitor.settings import EncoderSettings, Settings, StorageSettings
 from monitor.storage import Storage
 from monitor.threads import OwnThread

@@ -1,4 +1,5 @@
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -6,13 +7,14 @@ import pytest
 from builders import NOW, item, keyed, stored_items, topic
 from words import WordEncoder
 
+from monitor.passages import item_text
 from monitor.records import Item, Topic
-from monitor.relevance import item_text
-from monitor.score import BATCH, KEPT_FROM, ScoreReport, Scoring, in_scope
+from monitor.relevance import KEPT_FROM
+from monitor.score import BATCH, ScoreReport, Scoring, in_scope, open_scoring
 from monitor.storage import ScoreStore, Storage
 from monitor.threads import OwnThread
-from monitor.vectorise import Vectoriser, topic_vectors
-from monitor.vectors import Vectors, text_hash
+from monitor.vectorise import Vectoriser
+from monitor.vectors import text_hash
 
 ABOUT = "soldiers find a hidden camp"
 PATROLS = topic(about=(ABOUT,), name=ABOUT)
@@ -46,15 +48,24 @@ Start = Callable[..., Awaitable[Scoring]]
 
 
 @pytest.fixture
-def start(storage: Storage, database: OwnThread, vectoriser: Vectoriser, reports: list[ScoreReport]) -> Start:
-    async def start(*topics: Topic) -> Scoring:
-        return Scoring(
-            store=storage.scores,
+def start(
+    storage: Storage,
+    database: OwnThread,
+    encoder: WordEncoder,
+    encoding: OwnThread,
+    reports: list[ScoreReport],
+) -> Start:
+    async def start(*topics: Topic, batch: int = BATCH) -> Scoring:
+        return await open_scoring(
+            topics,
+            storage=storage,
             database=database,
-            vectors=vectoriser,
-            topics=await topic_vectors(topics, vectoriser),
+            encoder=encoder,
+            encoding=encoding,
+            reference=None,
             now=lambda: NOW,
             on_report=reports.append,
+            batch=batch,
         )
 
     return start
@@ -98,7 +109,8 @@ async def test_items_are_scored_in_batches_and_in_order(
 async def test_nothing_waits_nothing_happens(
     start: Start, reports: list[ScoreReport], encoder: WordEncoder
 ) -> None:
-    scoring = await start()
+    scoring = await start(PATROLS)
+    encoder.encoded.clear()
     assert await scoring.work() == 0
     assert reports == []
     assert encoder.encoded == []
@@ -159,7 +171,7 @@ async def test_vectors_come_in_the_order_of_their_texts(vectoriser: Vectoriser) 
 
 
 async def test_vectors_are_on_record_before_the_scores_that_rest_on_them(
-    storage: Storage, database: OwnThread, encoder: WordEncoder, encoding: OwnThread
+    start: Start, storage: Storage, database: OwnThread, encoder: WordEncoder
 ) -> None:
     class Watching:
         """Notes which vectors are stored when scores are recorded."""
@@ -167,10 +179,11 @@ async def test_vectors_are_on_record_before_the_scores_that_rest_on_them(
         def __init__(self, store: ScoreStore) -> None:
             self._store = store
             self.known: list[bool] = []
-            self.unscored, self.vectors = store.unscored, store.vectors
-
-        def record_vectors(self, model: str, vectors: Mapping[str, Vectors]) -> None:
-            self._store.record_vectors(model, vectors)
+            self.unscored, self.vectors, self.record_vectors = (
+                store.unscored,
+                store.vectors,
+                store.record_vectors,
+            )
 
         def record_scores(self, scored: Sequence[Item], scores: Sequence[Any], now: Any) -> None:
             hashes = [text_hash(item_text(i.title, i.summary)) for i in self._store.unscored(99)]
@@ -179,12 +192,13 @@ async def test_vectors_are_on_record_before_the_scores_that_rest_on_them(
 
     stored_items(storage, keyed(1), keyed(2))
     watching = Watching(storage.scores)
-    vectoriser = Vectoriser(store=watching, database=database, encoder=encoder, encoding=encoding)
-    scoring = Scoring(
-        store=watching,
+    scoring = await open_scoring(
+        [PATROLS],
+        storage=replace(storage, scores=watching),
         database=database,
-        vectors=vectoriser,
-        topics=await topic_vectors([PATROLS], vectoriser),
+        encoder=encoder,
+        encoding=database,
+        reference=None,
         now=lambda: NOW,
         on_report=lambda _: None,
     )

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from builders import ALERT, HOUR, NOW, fetched, keyed, new_delivery, next_at, score, spec
 
+from monitor.passages import passages
 from monitor.records import Article, Item, KeyedItem, Match, Receipt, Removal, Verdict
-from monitor.relevance import passages
 from monitor.storage import Storage
 from monitor.vectors import text_hash
 
