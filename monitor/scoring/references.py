@@ -39,7 +39,7 @@ def shipped(model: str) -> Reference | None:
 def kept(model: str) -> Reference | None:
     """Return the reference that was measured for a model before, or None if there is none to be read."""
     try:
-        with np.load(_place(model), allow_pickle=False) as stored:
+        with _place(model).open("rb") as file, np.load(file, allow_pickle=False) as stored:
             weight, closeness, same_word = stored["scale"].tolist()
             return Reference(
                 mean=stored["mean"],
@@ -49,7 +49,7 @@ def kept(model: str) -> Reference | None:
                 closeness=closeness,
                 same_word=same_word,
             )
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return None
 
 
