@@ -24,17 +24,20 @@ from monitor.errors import MonitorError
 from monitor.feeds import FetchLimits, open_articles, open_source
 from monitor.health import Health
 from monitor.notify import Notifier, open_console, open_slack
+from monitor.policy import told_since
 from monitor.poll import Poll, PollReport
 from monitor.prune import Prune
 from monitor.read import Read, ReadReport
+from monitor.reembed import Reembed
 from monitor.schedule import ticking
 from monitor.score import ScoreReport, Scoring, open_scoring
-from monitor.scoring import open_encoder
+from monitor.scoring import open_reference
 from monitor.settings import fetch_proxy, slack_bot_token
 from monitor.storage import Storage, open_storage
 from monitor.subscribe import Subscribe, open_subscribe
 from monitor.tell import GATHER, Tell
 from monitor.threads import OwnThread
+from monitor.vectorise import Vectoriser, load_encoder
 from monitor.web import serve
 
 logger = logging.getLogger(__name__)
@@ -85,7 +88,7 @@ class Pipeline:
     database: OwnThread
     poll: Poll
     read: Read
-    scoring: asyncio.Task[Scoring]
+    scoring: asyncio.Task[tuple[Scoring, Reembed]]
     alert: Alert
     tell: Tell
     deliver: Deliver
@@ -96,7 +99,13 @@ class Pipeline:
     async def score(self) -> int:
         """Score everything that waits."""
         # Shielded: who is cancelled while the model loads must not stop it from loading for the others.
-        return await (await asyncio.shield(self.scoring)).work()
+        scoring, _ = await asyncio.shield(self.scoring)
+        return await scoring.work()
+
+    async def reembed(self) -> int:
+        """Encode recent items that were scored with another model."""
+        _, reembed = await asyncio.shield(self.scoring)
+        return await reembed.work()
 
     async def one_pass(self) -> None:
         """Poll what is due, and bring it as far as the outbox."""
@@ -240,19 +249,26 @@ async def _open_scoring(
     encoding: OwnThread,
     now: Clock,
     on_report: Callable[[ScoreReport], None],
-) -> Scoring:
-    encoder = await encoding(open_encoder, config.settings.encoder.model)
+) -> tuple[Scoring, Reembed]:
+    encoder = await encoding(load_encoder, config.settings.encoder)
     scoring = await open_scoring(
         config.topics,
         storage=storage,
         database=database,
         encoder=encoder,
         encoding=encoding,
+        reference=await encoding(open_reference, encoder),
         now=now,
         on_report=on_report,
     )
     logger.info("model_ready", extra={"model": encoder.model, "topics": len(config.topics)})
-    return scoring
+    return scoring, Reembed(
+        store=storage.embedded,
+        database=database,
+        vectors=Vectoriser(store=storage.scores, database=database, encoder=encoder, encoding=encoding),
+        model=encoder.model,
+        since=told_since(config.settings.alerts.max_age, now()),
+    )
 
 
 def open_notifier(config: Configuration, environ: Mapping[str, str]) -> AbstractAsyncContextManager[Notifier]:
@@ -327,6 +343,7 @@ async def work_until(stop: asyncio.Event, pipeline: Pipeline, subscribe: Subscri
         "tell": (wakes.tell, pipeline.tell.work),
         "deliver": (wakes.deliver, pipeline.deliver.work),
         "prune": (asyncio.Event(), pipeline.prune.work),
+        "reembed": (asyncio.Event(), pipeline.reembed),
     }
     if subscribe is not None:
         # Nobody rings: hubs can wait for some seconds.
@@ -350,7 +367,7 @@ async def work_until(stop: asyncio.Event, pipeline: Pipeline, subscribe: Subscri
     logger.info("stopped", extra=await pipeline.database(pipeline.storage.ledger.counts))
 
 
-async def _until_failed(scoring: asyncio.Task[Scoring]) -> None:
+async def _until_failed(scoring: asyncio.Task[tuple[Scoring, Reembed]]) -> None:
     await asyncio.shield(scoring)
     await asyncio.Event().wait()
 

@@ -30,13 +30,17 @@ _UNKNOWN_SPREAD = 0.07
 class Reference:
     """Broad news: ``mean`` (d,), ``covariance`` (d, d), ``shares`` (pieces,) of documents that hold a piece.
 
-    ``weight`` is the number of items that it counts for.
+    ``weight`` is the number of items that it counts for. ``closeness`` is what the model's cosines are to be
+    multiplied by to mean what the bundled one's do, and ``same_word`` the cosine from which two of its word
+    pieces begin to be alike.
     """
 
     mean: Array
     covariance: Array
     shares: Array
     weight: float = WEIGHT
+    closeness: float = 1.0
+    same_word: float = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

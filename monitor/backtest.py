@@ -203,7 +203,7 @@ async def _matches(
         votes=scratch.storage.votes,
         database=scratch.database,
         vectors=vectors,
-        reference=open_reference(vectors.model),
+        reference=await scratch.encoding(open_reference, scratch.encoder),
     )
     view, _ = await learning.follow()
     for start in range(0, len(history.items), BLOCK):

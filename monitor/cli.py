@@ -5,7 +5,9 @@ imported inside the commands that need them, so that ``check`` and ``--help`` an
 """
 
 import os
+import sys
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -174,6 +176,41 @@ def prune(
         counts = ", ".join(f"{count} {what}" for what, count in removal.items())
         verb = "would be removed" if dry_run else "removed"
         typer.echo(f"{verb}, first seen before {before:%Y-%m-%d %H:%M} UTC: {counts}")
+
+
+@app.command()
+def reembed(
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many days back; twice alerts.max_age if absent, as the service does."),
+    ] = None,
+    drop_old: Annotated[
+        bool, typer.Option("--drop-old", help="Then remove the vectors of all other models.")
+    ] = False,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Encode stored items with the model in use, after a change of model; goes on where it was stopped."""
+    with exit_codes():
+        settings = load_settings(config, os.environ)
+        from monitor.app import utc_now
+        from monitor.policy import told_since
+        from monitor.reembed import reembed_now
+
+        _log(verbose=False, level="ERROR")  # the bar is there
+        now = utc_now()
+        since = now - timedelta(days=days) if days else told_since(settings.alerts.max_age, now)
+        with typer.progressbar(length=0, label="items", file=sys.stderr) as bar:
+
+            def progress(done: int, items: int) -> None:
+                bar.length = items
+                bar.update(done - bar.pos)
+
+            done = run_async(reembed_now(settings, since, drop_old=drop_old, on_progress=progress))
+        if as_json:
+            print_json(asdict(done))
+        else:
+            typer.echo(f"{done.model}: {done.encoded} texts encoded, {done.dropped} old vectors removed")
 
 
 def _log(verbose: bool, level: str = "INFO") -> None:

@@ -57,7 +57,7 @@ def evaluate(
         log_warnings()
         from monitor import evaluate as evaluating
         from monitor.labelled import read_items, read_labels
-        from monitor.scoring import open_encoder
+        from monitor.vectorise import load_encoder
 
         began = time.monotonic()
         known, stream = read_labels(labels), list(read_items(items))
@@ -67,7 +67,7 @@ def evaluate(
                     topics,
                     stream,
                     known,
-                    load=partial(open_encoder, settings.encoder.model),
+                    load=partial(load_encoder, settings.encoder),
                     max_age=settings.alerts.max_age,
                     votes=votes,
                     on_items=on_items,
@@ -97,11 +97,11 @@ def run_tests(
         chosen = _chosen(loaded.topics, topics)
         log_warnings()
         from monitor import examples
-        from monitor.scoring import open_encoder
+        from monitor.vectorise import load_encoder
 
         began = time.monotonic()
         total = sum(len(topic.relevant) + len(topic.irrelevant) for topic in chosen)
-        model = partial(open_encoder, loaded.settings.encoder.model)
+        model = partial(load_encoder, loaded.settings.encoder)
         with progress("examples", total) as on_examples:
             results = run_async(
                 examples.run_examples(chosen, load=model, on_result=lambda _result: on_examples(1))
@@ -143,7 +143,7 @@ def backtest(
         from monitor import backtest as backtesting
         from monitor.app import utc_now
         from monitor.labelled import read_items
-        from monitor.scoring import open_encoder
+        from monitor.vectorise import load_encoder
 
         since = utc_now() - timedelta(days=days)
         url = loaded.settings.storage.url
@@ -154,7 +154,7 @@ def backtest(
                     loaded.topics,
                     changed,
                     read,
-                    load=partial(open_encoder, loaded.settings.encoder.model),
+                    load=partial(load_encoder, loaded.settings.encoder),
                     max_age=loaded.settings.alerts.max_age,
                     on_items=on_items,
                 )

@@ -77,7 +77,7 @@ async def _of_topic(topic: Topic, scratch: Scratch) -> AsyncIterator[Result]:
         votes=scratch.storage.votes,
         database=scratch.database,
         vectors=vectors,
-        reference=open_reference(vectors.model),
+        reference=await scratch.encoding(open_reference, scratch.encoder),
     )
     examples = [(text, True) for text in topic.relevant] + [(text, False) for text in topic.irrelevant]
     for text, relevant in examples:

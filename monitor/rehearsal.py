@@ -18,7 +18,7 @@ from monitor.labelled import StreamItem
 from monitor.passages import item_text
 from monitor.records import Feed, FeedHealth, FeedSpec, Fetched, Judgement, KeyedItem, PollPlan, Topic
 from monitor.score import Scoring, open_scoring
-from monitor.scoring import Encoder
+from monitor.scoring import Encoder, open_reference
 from monitor.storage import Storage, open_storage
 from monitor.stories import headline_key
 from monitor.threads import OwnThread
@@ -173,6 +173,7 @@ async def open_rehearsal(
             database=scratch.database,
             encoder=scratch.encoder,
             encoding=scratch.encoding,
+            reference=await scratch.encoding(open_reference, scratch.encoder),
             now=clock,
             on_report=lambda _report: None,
         )

@@ -41,8 +41,8 @@ _CLOSENESS, _WORDS, _SPREAD, _PUSH, _ONE_PHRASE, _BIAS = 17.6, 10.9, 204.0, 10.0
 _SPREADS = (0.050, 0.095)
 """Least and most that is believed; the twelve topics lie between 0.059 and 0.078."""
 _MARGIN = 0.1
-_SAME_WORD, _LEAST_IDF = 0.3, 2.0
-"""The cosine from which word pieces begin to be alike, and the rareness from which one counts."""
+_LEAST_IDF = 2.0
+"""The rareness from which a word piece counts."""
 _PASSAGE = 0.55
 _ANCHOR = 14.0
 _MOST_OWN = 40.0
@@ -106,13 +106,14 @@ class _Seen:
     words: tuple[str, ...]
     starts: NDArray[np.intp]
     residual: Residual | None
+    same_word: float
 
     def matches(self, tokens: TokenVectors) -> Array:
         """Return how well each word piece of the topic is matched by any of a passage, 0–1."""
         if not len(tokens.ids):
             return np.zeros(len(self.weights))
         best = (self.pieces @ tokens.vectors.T).max(axis=1)
-        alike: Array = np.maximum(0.0, best.astype(np.float64) - _SAME_WORD) / (1.0 - _SAME_WORD)
+        alike: Array = np.maximum(0.0, best.astype(np.float64) - self.same_word) / (1.0 - self.same_word)
         return alike
 
     def late(self, matches: Array) -> float:
@@ -187,7 +188,8 @@ class View:
     def near(self, vectors: Vectors, heard: NDArray[np.bool_]) -> Near:
         """Return which of the passages (n, d) are near to which topics; ``heard`` (n, topics) limits them."""
         centred = self.background.centred(vectors)
-        bases = _CLOSENESS * (centred @ self.profiles.T) + self.fixed
+        closeness = _CLOSENESS * self.background.reference.closeness
+        bases = closeness * (centred @ self.profiles.T) + self.fixed
         return Near(centred=centred, bases=bases, pairs=heard & (bases > _NEAR))
 
     def measure(
@@ -199,7 +201,7 @@ class View:
         return Measured(
             base=float(near.bases[row, place]),
             words=_WORDS * seen.late(seen.matches(tokens)),
-            push=-_PUSH * seen.push(centred),
+            push=-_PUSH * self.background.reference.closeness * seen.push(centred),
             passage=-_PASSAGE if of_article else 0.0,
             votes=residual.correction(centred, tokens.ids, seen.direction, self.background)
             if residual
@@ -253,6 +255,7 @@ def _seen(
         words=tuple(word for phrase in told for word in phrase.words),
         starts=np.concatenate([[0], ends[:-1]]).astype(np.intp) if told else ends,
         residual=residual,
+        same_word=background.reference.same_word,
     )
 
 

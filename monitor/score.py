@@ -15,11 +15,12 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.background import Reference
 from monitor.learning import Learning
 from monitor.passages import passages
 from monitor.records import Item, Score, Topic
 from monitor.relevance import View, judge
-from monitor.scoring import Encoder, open_reference
+from monitor.scoring import Encoder
 from monitor.storage import ScoreStore, Storage
 from monitor.threads import OwnThread
 from monitor.vectorise import Vectoriser, topic_vectors
@@ -110,6 +111,7 @@ async def open_scoring(
     database: OwnThread,
     encoder: Encoder,
     encoding: OwnThread,
+    reference: Reference | None,
     now: Callable[[], datetime],
     on_report: Callable[[ScoreReport], None],
     batch: int = BATCH,
@@ -122,7 +124,7 @@ async def open_scoring(
         votes=storage.votes,
         database=database,
         vectors=vectors,
-        reference=await database(open_reference, encoder.model),
+        reference=reference,
     )
     return Scoring(
         store=storage.scores,

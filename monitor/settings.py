@@ -46,6 +46,8 @@ __all__ = [
 
 ENVIRONMENT = Path("environment")
 PREFIX = "MONITOR__"
+_LONGEST_PROMPT = 500
+_FEWEST_TOKENS = 16
 
 
 # --- values ----------------------------------------------------------------------------------------
@@ -91,10 +93,28 @@ def _public_url(value: object) -> str:
     return url
 
 
+def _prompt(value: object) -> str:
+    # Space at its end parts it from the text.
+    if isinstance(value, str) and len(value) <= _LONGEST_PROMPT:
+        return value
+    raise ValueError(
+        'a prompt is a text in quotes, such as "query: ", of '
+        f'{_LONGEST_PROMPT} characters at most; null is the model\'s own, "" is none'
+    )
+
+
+def _max_tokens(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= _FEWEST_TOKENS:
+        return value
+    raise ValueError(f"{quoted(value)} is no length; write a number of word pieces, {_FEWEST_TOKENS} or more")
+
+
 StorageUrl = Annotated[str, PlainValidator(_storage_url)]
 Network = Annotated[IPv4Network | IPv6Network, PlainValidator(_network)]
 Port = Annotated[int, PlainValidator(_port)]
 PublicUrl = Annotated[str, PlainValidator(_public_url)]
+Prompt = Annotated[str, PlainValidator(_prompt)]
+MaxTokens = Annotated[int, PlainValidator(_max_tokens)]
 
 
 # --- sections --------------------------------------------------------------------------------------
@@ -108,9 +128,15 @@ class StorageSettings(Section):
 
 
 class EncoderSettings(Section):
-    """What turns text into vectors: the bundled model, or a model's name or folder."""
+    """What turns text into vectors: the bundled model, or a model's name or folder.
+
+    None: what the model itself says of its prompts, and of how many word pieces it reads.
+    """
 
     model: Text = "all-MiniLM-L6-v2"
+    query_prompt: Prompt | None = None
+    passage_prompt: Prompt | None = None
+    max_tokens: MaxTokens | None = None
 
 
 class SlackSettings(Section):

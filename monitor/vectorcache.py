@@ -26,6 +26,7 @@ class RememberingEncoder:
 
     def __init__(self, encoder: Encoder, store: ScoreStore) -> None:
         self.model = encoder.model
+        self.query_prompt, self.passage_prompt = encoder.query_prompt, encoder.passage_prompt
         self._encoder = encoder
         self._store = store
         self._tokens: dict[str, TokenVectors] = {}

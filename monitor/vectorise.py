@@ -1,17 +1,37 @@
 """Texts to vectors and word pieces, asking the encoder only for what nobody has asked before."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from monitor.records import Topic
 from monitor.relevance import TopicVectors
-from monitor.scoring import Encoder
+from monitor.scoring import Encoder, open_encoder
+from monitor.settings import EncoderSettings
 from monitor.storage import ScoreStore
 from monitor.threads import OwnThread
 from monitor.vectors import PieceIds, TokenVectors, Vectors, text_hash
 
-__all__ = ["Vectoriser", "topic_vectors"]
+__all__ = ["Vectoriser", "load_encoder", "topic_vectors"]
+
+
+def load_encoder(chosen: EncoderSettings) -> Encoder:
+    """Load the model that the settings name; raise ModelError if it cannot be loaded."""
+    return open_encoder(
+        chosen.model,
+        query_prompt=chosen.query_prompt,
+        passage_prompt=chosen.passage_prompt,
+        max_tokens=chosen.max_tokens,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """Vectors by the key of their text, and how many of them nobody had asked for before."""
+
+    vectors: dict[str, Vectors]
+    fresh: int
 
 
 class Vectoriser:
@@ -26,18 +46,38 @@ class Vectoriser:
         self._encoding = encoding
 
     async def vectors(self, texts: Sequence[str]) -> Vectors:
-        """Return one vector per text, shape (n, d); new ones are stored before they are returned."""
-        model = self._encoder.model
+        """Return one vector per item's text, shape (n, d); new ones are stored before they are returned."""
+        # By the text alone, as retention looks for them: the model's name stands for the prompt.
+        return await self._vectors([text_hash(text) for text in texts], texts, self._encoder.passage_prompt)
+
+    async def queries(self, sentences: Sequence[str]) -> Vectors:
+        """Return one vector per sentence that describes a topic, shape (n, d); new ones are stored first."""
+        prompt = self._encoder.query_prompt
+        if prompt == self._encoder.passage_prompt:
+            return await self.vectors(sentences)
+        hashes = [text_hash(f"{prompt}\0{sentence}") for sentence in sentences]
+        return await self._vectors(hashes, sentences, prompt)
+
+    async def complete(self, texts: Sequence[str]) -> int:
+        """See to it that items' texts have their vectors; return how many had none."""
         hashes = [text_hash(text) for text in texts]
+        return (await self._known(hashes, texts, self._encoder.passage_prompt)).fresh
+
+    async def _vectors(self, hashes: Sequence[str], texts: Sequence[str], prompt: str) -> Vectors:
+        known = (await self._known(hashes, texts, prompt)).vectors
+        return np.stack([known[key] for key in hashes]) if hashes else np.empty((0, 0), np.float32)
+
+    async def _known(self, hashes: Sequence[str], texts: Sequence[str], prompt: str) -> _Known:
+        model = self._encoder.model
         known = await self._database(self._store.vectors, model, set(hashes))
-        missing = {key: text for key, text in zip(hashes, texts, strict=True) if key not in known}
+        missing = {key: prompt + text for key, text in zip(hashes, texts, strict=True) if key not in known}
         if missing:
             encoded = await self._encoding(self._encoder.encode, list(missing.values()))
             fresh = dict(zip(missing, encoded, strict=True))
             await self._database(self._store.record_vectors, model, fresh)
             # Read back, so that a score never depends on whether its vector was fresh or stored.
             known |= await self._database(self._store.vectors, model, fresh)
-        return np.stack([known[key] for key in hashes]) if hashes else np.empty((0, 0), np.float32)
+        return _Known(vectors=known, fresh=len(missing))
 
     @property
     def model(self) -> str:
@@ -58,9 +98,9 @@ async def topic_vectors(topics: Sequence[Topic], vectors: Vectoriser) -> list[To
     return [
         TopicVectors(
             topic=topic,
-            about=await vectors.vectors(topic.about),
-            not_about=await vectors.vectors(topic.not_about),
-            name=await vectors.vectors([topic.name]),
+            about=await vectors.queries(topic.about),
+            not_about=await vectors.queries(topic.not_about),
+            name=await vectors.queries([topic.name]),
             phrases=tuple(await vectors.tokens([*topic.about, topic.name])),
         )
         for topic in topics

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from monitor.background import Background, Learned, no_reference
+from monitor.background import Background, Learned
 from monitor.passages import passages
 from monitor.records import Item, Score, Topic
 from monitor.relevance import TopicVectors, View, judge, look
@@ -26,7 +26,7 @@ def first_view(encoder: Encoder, topics: Sequence[TopicVectors]) -> View:
     """The topics as of an empty database."""
     dimensions = topics[0].about.shape[1]
     nothing = Learned(through=0, count=0, total=np.zeros(dimensions), pieces=np.zeros(0, np.int64))
-    reference = open_reference(encoder.model) or no_reference(dimensions)
+    reference = open_reference(encoder)
     return look(topics, Background(reference=reference, learned=nothing), {}, {})
 
 

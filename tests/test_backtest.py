@@ -63,7 +63,7 @@ async def test_the_history_is_only_read(storage: Storage, database_file: Path) -
     before = storage.ledger.counts()
     await compare([PATROLS], [FLOODS], stored(f"sqlite:///{database_file}", NOW - DAY))
     assert storage.ledger.counts() == before
-    assert storage.scores.vectors(WordEncoder.model, [text_hash(FLOOD)]) == {}
+    assert storage.scores.vectors(WordEncoder().model, [text_hash(FLOOD)]) == {}
 
 
 async def test_items_without_a_vector_of_the_model_are_counted_and_left_out(

@@ -128,10 +128,11 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 
 def test_every_setting_can_be_set_by_the_environment(tmp_path: Path) -> None:
     values = {timedelta: "3h", int: "1234", tuple: "[10.1.0.0/16]"}
+    others = {"keep": "90d", "max_tokens": "128"}
     urls = {"url": "sqlite:///x"} | dict.fromkeys(("api_url", "proxy", "public_url"), "http://x:3128/")
     for section, part in Settings():
         for key, default in part:
-            value = (urls | {"keep": "90d"}).get(key, values.get(type(default), '"#x"'))
+            value = (urls | others).get(key, values.get(type(default), '"#x"'))
             settings, problems = read(tmp_path, **{f"MONITOR__{section}__{key}".upper(): value})
             assert problems == []
             assert getattr(getattr(settings, section), key) != default
@@ -155,6 +156,33 @@ def test_the_environment_is_checked_as_well(tmp_path: Path, name: str, value: st
     settings, (problem,) = read(tmp_path, **{name: value})
     assert problem.startswith(f"environment:1:1: {name}: {expected}")
     assert "canary" not in problem
+    assert settings == Settings()
+
+
+def test_prompts_keep_their_spaces_and_may_be_empty(tmp_path: Path) -> None:
+    (tmp_path / "monitor.yaml").write_text('encoder: {query_prompt: "query: ", passage_prompt: ""}\n')
+    settings, problems = read(tmp_path)
+    assert problems == []
+    assert (settings.encoder.query_prompt, settings.encoder.passage_prompt) == ("query: ", "")
+    settings, problems = read(tmp_path, MONITOR__ENCODER__PASSAGE_PROMPT='"passage: "')
+    assert problems == []
+    assert settings.encoder.passage_prompt == "passage: "
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("query_prompt: 7", "a prompt is a text in quotes"),
+        (f"passage_prompt: {'x' * 501}", "of 500 characters at most"),
+        ("max_tokens: 15", "15 is no length; write a number of word pieces, 16 or more"),
+        ("max_tokens: true", "is no length"),
+        ('max_tokens: "512"', "is no length"),
+    ],
+)
+def test_prompts_and_lengths_that_cannot_be_are_refused(tmp_path: Path, written: str, expected: str) -> None:
+    (tmp_path / "monitor.yaml").write_text(f"encoder:\n  {written}\n")
+    settings, (problem,) = read(tmp_path)
+    assert expected in problem
     assert settings == Settings()
 
 

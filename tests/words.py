@@ -13,9 +13,10 @@ _DIMENSIONS = 256
 class WordEncoder:
     """Texts with the same words have the same vector; ``encoded`` remembers what it was asked for."""
 
-    model = "words@1"
-
-    def __init__(self) -> None:
+    def __init__(self, model: str = "words@1", *, query_prompt: str = "", passage_prompt: str = "") -> None:
+        self.model = model
+        self.query_prompt = query_prompt
+        self.passage_prompt = passage_prompt
         self.encoded: list[list[str]] = []
 
     def encode(self, texts: Sequence[str]) -> Vectors:

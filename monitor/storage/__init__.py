@@ -44,6 +44,7 @@ from monitor.votes import Residual
 __all__ = [
     "AlertStore",
     "DeliverStore",
+    "EmbeddedStore",
     "LearnedStore",
     "Ledger",
     "PollStore",
@@ -120,6 +121,24 @@ class ScoreStore(Protocol):
 
         An item that has been edited since it was taken waits on, and its scores are dropped.
         """
+
+
+class EmbeddedStore(Protocol):
+    """What reembed asks."""
+
+    def models(self) -> list[str]:
+        """Return the models that vectors are stored of."""
+
+    def count_scored(self, since: datetime) -> int:
+        """Return how many items first seen since then have a score."""
+        ...
+
+    def scored(self, since: datetime, before: int | None, limit: int) -> list[Item]:
+        """Return such items, the newest first, from below the id ``before``."""
+
+    def drop_others(self, model: str) -> int:
+        """Remove the vectors of all other models; return how many that were."""
+        ...
 
 
 class LearnedStore(Protocol):
@@ -360,6 +379,7 @@ class Storage:
     polls: PollStore
     reads: ReadStore
     scores: ScoreStore
+    embedded: EmbeddedStore
     learned: LearnedStore
     votes: VoteStore
     alerts: AlertStore
@@ -379,6 +399,7 @@ def open_storage(url: str, *, read_only: bool = False, durable: bool = True) -> 
     """
     from monitor.storage.alerts import SqlAlertStore
     from monitor.storage.deliveries import SqlDeliverStore
+    from monitor.storage.embedded import SqlEmbeddedStore
     from monitor.storage.engine import open_engine
     from monitor.storage.learned import SqlLearnedStore
     from monitor.storage.ledger import SqlLedger
@@ -396,6 +417,7 @@ def open_storage(url: str, *, read_only: bool = False, durable: bool = True) -> 
         polls=SqlPollStore(engine),
         reads=SqlReadStore(engine),
         scores=SqlScoreStore(engine),
+        embedded=SqlEmbeddedStore(engine),
         learned=SqlLearnedStore(engine),
         votes=SqlVoteStore(engine),
         alerts=SqlAlertStore(engine),

@@ -78,7 +78,7 @@ def forget_vectors(db: sa.Connection, texts: Iterable[str]) -> None:
     hashes = [text_hash(text) for text in texts]
     if not hashes:
         return
-    for model in _models(db):
+    for model in stored_models(db):
         for start in range(0, len(hashes), IN_LIST):
             of_model = sa.and_(
                 vectors.c.model == model, vectors.c.text_hash.in_(hashes[start : start + IN_LIST])
@@ -86,7 +86,7 @@ def forget_vectors(db: sa.Connection, texts: Iterable[str]) -> None:
             db.execute(vectors.delete().where(of_model))
 
 
-def _models(db: sa.Connection) -> Iterator[str]:
+def stored_models(db: sa.Connection) -> Iterator[str]:
     """Yield the models that vectors are stored of, one look-up each instead of a pass over the table."""
     first = sa.select(sa.func.min(vectors.c.model))
     model = db.scalar(first)

@@ -49,6 +49,7 @@ def open_stage(database: OwnThread, encoding: OwnThread) -> Open:
             database=database,
             encoder=encoder,
             encoding=encoding,
+            reference=None,
             now=lambda: NOW,
             on_report=lambda _: None,
             batch=batch,

@@ -62,6 +62,7 @@ def start(
             database=database,
             encoder=encoder,
             encoding=encoding,
+            reference=None,
             now=lambda: NOW,
             on_report=reports.append,
             batch=batch,
@@ -139,6 +140,24 @@ async def test_a_score_does_not_depend_on_whether_its_vector_was_stored(
     assert np.linalg.norm(fresh, axis=1) == pytest.approx(1, abs=1e-3)
 
 
+PROMPTS = [("query: ", "passage: "), ("query: ", ""), ("", "passage: "), ("", ""), ("same: ", "same: ")]
+
+
+@pytest.mark.parametrize(("query", "passage"), PROMPTS)
+async def test_items_and_topics_are_encoded_with_their_prompts(
+    storage: Storage, database: OwnThread, encoding: OwnThread, query: str, passage: str
+) -> None:
+    encoder = WordEncoder(query_prompt=query, passage_prompt=passage)
+    vectoriser = Vectoriser(store=storage.scores, database=database, encoder=encoder, encoding=encoding)
+    for _ in range(2):  # fresh, then stored
+        (as_item,) = await vectoriser.vectors([ABOUT])
+        (as_topic,) = await vectoriser.queries([ABOUT])
+        assert float(as_item @ encoder.encode([passage + ABOUT])[0]) == pytest.approx(1, abs=1e-3)
+        assert float(as_topic @ encoder.encode([query + ABOUT])[0]) == pytest.approx(1, abs=1e-3)
+    # Retention finds what an item left behind by its text.
+    assert storage.scores.vectors(encoder.model, [text_hash(ABOUT)]).keys() == {text_hash(ABOUT)}
+
+
 async def test_no_texts_have_no_vectors(vectoriser: Vectoriser, encoder: WordEncoder) -> None:
     assert len(await vectoriser.vectors([])) == 0
     assert encoder.encoded == []
@@ -179,6 +198,7 @@ async def test_vectors_are_on_record_before_the_scores_that_rest_on_them(
         database=database,
         encoder=encoder,
         encoding=database,
+        reference=None,
         now=lambda: NOW,
         on_report=lambda _: None,
     )
