@@ -27,7 +27,7 @@ DATA = Path(__file__).parents[3] / "shared" / "data" / "relevance"
 SAMPLED = 10
 FLOORS = {"average precision": 0.825, "f1 balanced": 0.73, "precision strict": 0.925, "recall broad": 0.785}
 MOST_CALIBRATION_ERROR = 0.15
-"""Not the whole stream's figures: of what is not relevant nine in ten are left out, and no profile has grown."""
+"""Not the whole stream's figures: nine in ten of the unlabelled are left out, and no profile has grown."""
 
 
 @pytest.fixture(scope="module")
