@@ -27,7 +27,7 @@ DATA = Path(__file__).parents[3] / "shared" / "data" / "relevance"
 SAMPLED = 10
 FLOORS = {"average precision": 0.825, "f1 balanced": 0.73, "precision strict": 0.925, "recall broad": 0.785}
 MOST_CALIBRATION_ERROR = 0.15
-"""Not the whole stream's figures: most of what is not relevant is left out, and no profile has grown."""
+"""Not the whole stream's figures: nine in ten of the unlabelled are left out, and no profile has grown."""
 
 
 @pytest.fixture(scope="module")
@@ -71,18 +71,10 @@ def _judged(id_: str, score: Score, labels: dict[str, dict[str, Label]]) -> Judg
 
 def test_quality_does_not_fall(judged: dict[str, list[Judged]]) -> None:
     labels = read_labels(DATA / "labels.tsv")
-    known = {id_: {row.item for row in rows} for id_, rows in judged.items()}
-    missed = {
-        id_: [
-            Judged(item=item_id, score=0.0, matched=False, alerted=False, grade=label.grade)
-            for item_id, label in of.items()
-            if item_id not in known[id_]
-        ]
-        for id_, of in labels.items()
-    }
+    relevant = {id_: sum(label.grade == 2 for label in of.values()) for id_, of in labels.items()}
 
     def at(cut: float) -> dict[str, float]:
-        return macro(measure([_cut(row, cut) for row in judged[topic]], missed[topic]) for topic in labels)
+        return macro(measure([_cut(row, cut) for row in judged[topic]], relevant[topic]) for topic in labels)
 
     balanced = at(SENSITIVITIES["balanced"])
     reached = {
