@@ -25,8 +25,9 @@ from monitor.watchlist import SENSITIVITIES, read_watchlists
 pytestmark = pytest.mark.slow
 DATA = Path(__file__).parents[3] / "shared" / "data" / "relevance"
 SAMPLED = 10
-FLOORS = {"average precision": 0.0, "f1 balanced": 0.0, "precision strict": 0.0, "recall broad": 0.0}
-MOST_CALIBRATION_ERROR = 1.0
+FLOORS = {"average precision": 0.825, "f1 balanced": 0.73, "precision strict": 0.925, "recall broad": 0.785}
+MOST_CALIBRATION_ERROR = 0.15
+"""Not the whole stream's figures: of what is not relevant nine in ten are left out, and no profile has grown."""
 
 
 @pytest.fixture(scope="module")
