@@ -152,6 +152,16 @@ def test_word_pieces_know_their_word(encoder: Encoder) -> None:
     assert {word for word in tokens.words if word in "Hashd captured"} == {"Hashd", "captured"}
 
 
+def test_a_text_is_read_as_far_as_the_settings_say(encoder: Encoder) -> None:
+    folder = open_folder(BUNDLED, max_tokens=16)
+    for short in (CompiledEncoder.load(folder), SentenceEncoder.load(folder)):
+        (read,) = short.encode_tokens(["word " * 300])
+        assert len(read.pieces) == 14, "and two marks of the model's own"
+        first, same = short.encode(["word " * 14, "word " * 300])
+        assert float(first @ same) == pytest.approx(1, abs=1e-3)
+        assert short.model != encoder.model
+
+
 def test_a_conversion_is_made_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
