@@ -23,12 +23,9 @@ def test_what_was_encoded_is_looked_up(tmp_path: Path) -> None:
 
 
 def test_models_do_not_mix(tmp_path: Path) -> None:
-    class Other(WordEncoder):
-        model = "other@1"
-
     with remembering(WordEncoder(), tmp_path) as one:
         one.encode(TEXTS)
-    other = Other()
+    other = WordEncoder("other@1")
     with remembering(other, tmp_path) as two:
         two.encode(TEXTS)
     assert other.encoded
