@@ -86,11 +86,16 @@ class Poll:
             self._worth_at = now
             self._worth = await self._database(self._request_worth)
         due = await self._database(self._store.claim_due, now, now + CLAIM, room)
-        fresh = [feed for feed in due if feed.id not in self._under_way]
+        # One that has ended meanwhile may be due again at once; left out, it would stay claimed for nothing.
+        fresh = [feed for feed in due if not self._polling(feed)]
         for feed in fresh:
             poll = asyncio.create_task(self._poll(feed), name=f"poll {feed.spec.name}")
             self._under_way[feed.id] = poll
         return len(fresh)
+
+    def _polling(self, feed: Feed) -> bool:
+        poll = self._under_way.get(feed.id)
+        return poll is not None and not poll.done()
 
     async def settled(self) -> None:
         """Wait until no poll is under way."""

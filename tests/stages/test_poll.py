@@ -234,3 +234,19 @@ def test_items_are_recognised_by_key_address_and_headline() -> None:
 @pytest.mark.parametrize("outcome", [FAILED, NOTHING])
 def test_without_a_document_there_are_no_items(outcome: FetchOutcome) -> None:
     assert recognise(outcome) == []
+
+
+async def test_a_feed_that_is_due_again_the_moment_its_poll_ends_is_polled(
+    start: Start, storage: Storage, reports: list[PollReport]
+) -> None:
+    source = Served(wire=NOTHING)
+    gate = source.hold("wire")
+    poll = start(source)
+    storage.polls.sync_feeds([spec(url="https://wire.example/", name="wire", every=timedelta(0))], NOW)
+    assert await poll.start_due() == 1
+    gate.set()
+    # The poll is recorded first, and the claim comes right behind it, before the poll's task has ended.
+    claiming = asyncio.create_task(poll.start_due())
+    assert await claiming == 1
+    await poll.settled()
+    assert len(reports) == 2
