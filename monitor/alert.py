@@ -3,13 +3,12 @@
 take matches in order ──► told before? ──► policy ──► record the decision and its deliveries
 """
 
-import base64
-import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from monitor.identity import delivery_id
 from monitor.policy import decide, told_since
 from monitor.records import Item, Match, Message, NewDelivery, Topic, Verdict
 from monitor.storage import AlertStore
@@ -114,6 +113,5 @@ def new_delivery(item: Item, topic_id: str, channel: str, message: Message) -> N
 
     A key may pass from one item to another, when guids are used again; a row and its first moment do not.
     """
-    told = "\0".join((topic_id, item.feed_url, str(item.id), item.first_seen.isoformat(), channel)).encode()
-    digest = base64.b32encode(hashlib.sha256(told).digest()).decode().lower()
-    return NewDelivery(id=digest[:26], channel=channel, message=message)
+    told = (topic_id, item.feed_url, str(item.id), item.first_seen.isoformat(), channel)
+    return NewDelivery(id=delivery_id(*told), channel=channel, message=message)

@@ -266,7 +266,6 @@ async def _open_scoring(
         store=storage.embedded,
         database=database,
         vectors=Vectoriser(store=storage.scores, database=database, encoder=encoder, encoding=encoding),
-        model=encoder.model,
         since=told_since(config.settings.alerts.max_age, now()),
     )
 

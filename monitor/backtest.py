@@ -5,7 +5,6 @@ items with stored vectors ──► relevance, in big blocks ──► policy, i
 Both watchlists are scored by what the model knows today, so that the watchlists alone make the difference.
 """
 
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,19 +15,18 @@ from typing import Any
 import numpy as np
 
 from monitor.background import Learned
-from monitor.identity import canonical_url
 from monitor.labelled import StreamItem
-from monitor.learning import Learning
 from monitor.passages import passages
 from monitor.policy import decide, told_since
+from monitor.poll import recognised
 from monitor.records import Item, Score, Topic, Vote
-from monitor.rehearsal import Scratch, open_scratch
+from monitor.rehearsal import Scratch, as_stored, open_scratch
 from monitor.relevance import View, judge
 from monitor.score import in_scope
-from monitor.scoring import Encoder, open_reference
+from monitor.scoring import Encoder
 from monitor.storage import Storage, open_storage
-from monitor.stories import first_told, headline_key
-from monitor.vectorise import Vectoriser, topic_vectors
+from monitor.stories import first_told
+from monitor.vectorise import Vectoriser
 from monitor.vectors import Vectors, logit, text_hash
 
 __all__ = [
@@ -140,7 +138,12 @@ def of_stream(stream: Iterable[StreamItem]) -> Reader:
 
     def read(encoder: Encoder) -> History:
         ordered = sorted(stream, key=lambda item: item.first_seen)
-        items = [_item(number, shown) for number, shown in enumerate(ordered, 1)]
+        items = [
+            as_stored(
+                recognised(shown.item, shown.id), number=number, feed=shown.feed, first_seen=shown.first_seen
+            )
+            for number, shown in enumerate(ordered, 1)
+        ]
         vectors = list[Vectors]()
         for start in range(0, len(items), BLOCK):
             texts = [passages(item)[0] for item in items[start : start + BLOCK]]
@@ -197,14 +200,7 @@ async def _matches(
     if not topics:
         return found
     vectors, by_id = scratch.vectoriser, {topic.id: topic for topic in topics}
-    learning = await Learning.open(
-        await topic_vectors(topics, vectors),
-        store=scratch.storage.learned,
-        votes=scratch.storage.votes,
-        database=scratch.database,
-        vectors=vectors,
-        reference=await scratch.encoding(open_reference, scratch.encoder),
-    )
+    learning = await scratch.learning(topics)
     view, _ = await learning.follow()
     for start in range(0, len(history.items), BLOCK):
         items = history.items[start : start + BLOCK]
@@ -275,30 +271,6 @@ def _reading(url: str) -> Iterator[Storage]:
         yield storage
     finally:
         storage.close()
-
-
-def _item(number: int, shown: StreamItem) -> Item:
-    """Return a stream's item as it would be stored; ``number`` is its place in the stream."""
-    item = shown.item
-    return Item(
-        id=number,
-        feed_id=zlib.crc32(shown.feed.encode()),
-        feed_url=f"stream:{shown.feed}",
-        feed_name=shown.feed,
-        feed_tags=frozenset(),
-        key=shown.id,
-        guid=item.guid,
-        url=item.url,
-        canonical_url=canonical_url(item.url) if item.url else None,
-        headline_key=headline_key(item.title, item.url),
-        title=item.title,
-        summary=item.summary,
-        author=item.author,
-        published=item.published,
-        first_seen=shown.first_seen,
-        backlog=False,
-        alert_backlog=timedelta(0),
-    )
 
 
 # --- what comes of it --------------------------------------------------------------------------------

@@ -71,8 +71,7 @@ class Blackout:
     @property
     def cause(self) -> str:
         """What has happened, for a person."""
-        failed = sum(host is not None for _, host in self._recent.values())
-        return f"Of the last {len(self._recent)} feeds polled, {failed} could not be reached."
+        return f"Of the last {len(self._recent)} feeds polled, {self._unreachable()} could not be reached."
 
     def _forget(self) -> None:
         # Time-outs come in last, so the order is that in which polls began.
@@ -80,8 +79,10 @@ class Blackout:
             del self._recent[min(self._recent, key=lambda feed: self._recent[feed][0])]
 
     def _share(self) -> float:
-        failed = sum(host is not None for _, host in self._recent.values())
-        return failed / len(self._recent) if self._recent else 0.0
+        return self._unreachable() / len(self._recent) if self._recent else 0.0
+
+    def _unreachable(self) -> int:
+        return sum(host is not None for _, host in self._recent.values())
 
     def _beginning(self) -> Turn | None:
         failed = {feed: (at, host) for feed, (at, host) in self._recent.items() if host is not None}

@@ -30,11 +30,11 @@ def feeds_list(config: ConfigOption = CONFIG, as_json: JsonOption = False) -> No
         loaded = load(config)
         from monitor import feedtable
 
-        rows = feedtable.feed_rows(loaded)
+        feeds = feedtable.feed_table(loaded)
         if as_json:
-            print_json(rows)
+            print_json(feeds.rows)
         else:
-            feedtable.print_feeds(rows, feedtable.blackout(loaded))
+            feedtable.print_feeds(feeds)
 
 
 @feeds_app.command("add")

@@ -5,7 +5,7 @@ Examples also teach. So each is scored by a topic that has not been given this o
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,12 +13,11 @@ from xml.etree import ElementTree
 import numpy as np
 
 from monitor.errors import MonitorError
-from monitor.learning import Learning
-from monitor.records import Item, Score, Topic
-from monitor.rehearsal import Scratch, open_scratch
+from monitor.poll import recognised
+from monitor.records import Item, ParsedItem, Score, Topic
+from monitor.rehearsal import Scratch, as_stored, open_scratch
 from monitor.relevance import judge
-from monitor.scoring import Encoder, open_reference
-from monitor.vectorise import topic_vectors
+from monitor.scoring import Encoder
 
 __all__ = ["Result", "as_json", "lines", "run_examples", "write_junit"]
 
@@ -71,44 +70,20 @@ async def run_examples(
 
 async def _of_topic(topic: Topic, scratch: Scratch) -> AsyncIterator[Result]:
     vectors = scratch.vectoriser
-    learning = await Learning.open(
-        await topic_vectors([topic], vectors),
-        store=scratch.storage.learned,
-        votes=scratch.storage.votes,
-        database=scratch.database,
-        vectors=vectors,
-        reference=await scratch.encoding(open_reference, scratch.encoder),
-    )
+    learning = await scratch.learning([topic])
     examples = [(text, True) for text in topic.relevant] + [(text, False) for text in topic.irrelevant]
     for text, relevant in examples:
         view = await learning.without(topic.id, text)
         near = view.near(await vectors.vectors([text]), np.ones((1, 1), bool))
         tokens = dict(enumerate(await vectors.tokens([text])))
-        score = next(judge(view, _item(text), near, range(1), tokens), None)
+        score = next(judge(view, _headline(text), near, range(1), tokens), None)
         yield Result(topic=topic, text=text, relevant=relevant, score=score)
 
 
-def _item(text: str) -> Item:
+def _headline(text: str) -> Item:
+    parsed = ParsedItem(guid=None, url=None, title=text, summary="")
     epoch = datetime.fromtimestamp(0, UTC)
-    return Item(
-        id=0,
-        feed_id=0,
-        feed_url="",
-        feed_name="",
-        feed_tags=frozenset(),
-        key="",
-        guid=None,
-        url=None,
-        canonical_url=None,
-        headline_key=None,
-        title=text,
-        summary="",
-        author=None,
-        published=None,
-        first_seen=epoch,
-        backlog=False,
-        alert_backlog=timedelta(0),
-    )
+    return as_stored(recognised(parsed, key=""), number=0, feed="", first_seen=epoch)
 
 
 # --- what comes of it --------------------------------------------------------------------------------

@@ -17,7 +17,15 @@ from monitor.records import Feed, FeedHealth, KnownTrouble, Subscription
 from monitor.storage import Storage, open_storage
 
 
-def feed_rows(config: Configuration) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedTable:
+    """The configured feeds, and what is the matter with all of them at once, if anything is."""
+
+    rows: list[dict[str, Any]]
+    blackout: str | None
+
+
+def feed_table(config: Configuration) -> FeedTable:
     """Return one row per configured feed: what was asked for, and its health once it has been polled."""
     known = _known(config)
     rows = []
@@ -38,7 +46,7 @@ def feed_rows(config: Configuration) -> list[dict[str, Any]]:
                 "hub": _hub_columns(known.hubs.get(spec.url)),
             }
         )
-    return rows
+    return FeedTable(rows=rows, blackout=next(map(_blackout, known.troubles[None]), None))
 
 
 def _hub_columns(subscription: Subscription | None) -> dict[str, Any] | None:
@@ -71,34 +79,31 @@ def _trouble_columns(known: KnownTrouble) -> dict[str, Any]:
     return {"kind": kind, "cause": known.trouble.cause, "remedy": remedy, "since": _iso(known.began_at)}
 
 
-def blackout(config: Configuration) -> str | None:
-    """Say that all feeds are out of reach, if they are."""
-    for known in _known(config).troubles[None]:
-        return f"All feeds: {known.trouble.cause} Since {known.began_at:%Y-%m-%d %H:%M} UTC."
-    return None
+def _blackout(known: KnownTrouble) -> str:
+    return f"All feeds: {known.trouble.cause} Since {known.began_at:%Y-%m-%d %H:%M} UTC."
 
 
-def print_feeds(rows: list[dict[str, Any]], told: str | None = None) -> None:
-    """Print feed rows as a table, troubled ones first, below what is ``told`` of all of them."""
+def print_feeds(feeds: FeedTable) -> None:
+    """Print the feeds as a table, troubled ones first, below what is the matter with all of them."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("feed", "health", "last success", "last item"):
         table.add_column(column, no_wrap=True)
     table.add_column("a day", justify="right")
     for column in ("tags", "trouble"):
         table.add_column(column, overflow="fold")
-    for row in sorted(rows, key=lambda row: (row["health"] == "ok", -row["failures"], row["name"])):
+    for row in sorted(feeds.rows, key=lambda row: (row["health"] == "ok", -row["failures"], row["name"])):
         success, item = (
             (row[name] or "")[:16].replace("T", " ") for name in ("last_success_at", "last_item_at")
         )
         per_day = "" if row["items_per_day"] is None else f"{row['items_per_day']:.1f}"
         causes = [trouble["cause"] for trouble in row["troubles"] if trouble["cause"] != row["last_error"]]
-        told = " ".join(filter(None, (row["last_error"], *causes)))
-        table.add_row(row["name"], row["health"], success, item, per_day, " ".join(row["tags"]), told)
+        trouble = " ".join(filter(None, (row["last_error"], *causes)))
+        table.add_row(row["name"], row["health"], success, item, per_day, " ".join(row["tags"]), trouble)
     # Into a file or a pipe there is no width to keep to.
     width = None if sys.stdout.isatty() else 200
     console = Console(markup=False, highlight=False, width=width)
-    if told:
-        console.print(told)
+    if feeds.blackout:
+        console.print(feeds.blackout)
     console.print(table)
 
 

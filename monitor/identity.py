@@ -7,6 +7,7 @@ come and go beside it: a changed key is told as news, a shared one hides an item
 keep neither promise, ``is_edit`` and ``is_rekeyed`` compare what two items tell.
 """
 
+import base64
 import hashlib
 import re
 from collections.abc import Sequence
@@ -200,6 +201,12 @@ def _told(item: ParsedItem) -> str:
 
 def _page(url: str | None) -> str | None:
     return canonical_url(url) if url else None
+
+
+def delivery_id(*told: str) -> str:
+    """Return the id of a delivery, 26 letters and digits: the same for the same that is told to the same."""
+    digest = hashlib.sha256("\0".join(told).encode()).digest()
+    return base64.b32encode(digest).decode().lower()[:26]
 
 
 def _hashed(*parts: str) -> str:

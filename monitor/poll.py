@@ -16,7 +16,7 @@ from monitor.cadence import demand, news_wait, next_poll, next_try, observe, pus
 from monitor.feedhealth import assess, looks_elsewhere, trust
 from monitor.feeds import Source
 from monitor.identity import canonical_url, item_keys
-from monitor.records import Changes, Feed, Fetched, FetchFailed, FetchOutcome, KeyedItem, PollPlan
+from monitor.records import Changes, Feed, Fetched, FetchFailed, FetchOutcome, KeyedItem, ParsedItem, PollPlan
 from monitor.storage import PollStore, TroubleStore
 from monitor.stories import headline_key
 from monitor.threads import OwnThread
@@ -213,15 +213,17 @@ def recognise(outcome: FetchOutcome) -> list[KeyedItem]:
     """Return the items of a document with what makes each the same one next time."""
     if not isinstance(outcome, Fetched):
         return []
-    return [
-        KeyedItem(
-            item=item,
-            key=key,
-            canonical_url=canonical_url(item.url) if item.url else None,
-            headline_key=headline_key(item.title, item.url),
-        )
-        for item, key in zip(outcome.items, item_keys(outcome.items), strict=True)
-    ]
+    return [recognised(item, key) for item, key in zip(outcome.items, item_keys(outcome.items), strict=True)]
+
+
+def recognised(item: ParsedItem, key: str) -> KeyedItem:
+    """Return an item with what makes it the same one in other feeds, beside its ``key`` in its own."""
+    return KeyedItem(
+        item=item,
+        key=key,
+        canonical_url=canonical_url(item.url) if item.url else None,
+        headline_key=headline_key(item.title, item.url),
+    )
 
 
 def _hinted(outcome: FetchOutcome) -> timedelta | None:

@@ -46,14 +46,12 @@ class Reembed:
         store: EmbeddedStore,
         database: OwnThread,
         vectors: Vectoriser,
-        model: str,
         since: datetime,
         on_progress: OnProgress = lambda _done, _items: None,
     ) -> None:
         self._store = store
         self._database = database
         self._vectors = vectors
-        self._model = model
         self._since = since
         self._on_progress = on_progress
         self._before: int | None = None
@@ -81,13 +79,13 @@ class Reembed:
         made = self._made - made_before
         if made:
             seconds = round(time.monotonic() - started, 1)
-            logger.info("reembedded", extra={"model": self._model, "texts": made, "seconds": seconds})
+            logger.info("reembedded", extra={"model": self._vectors.model, "texts": made, "seconds": seconds})
         return made
 
     async def _tell_change(self, items: int) -> None:
-        others = [model for model in await self._database(self._store.models) if model != self._model]
+        others = [model for model in await self._database(self._store.models) if model != self._vectors.model]
         if others:
-            change = {"from": ", ".join(others), "to": self._model, "items": items}
+            change = {"from": ", ".join(others), "to": self._vectors.model, "items": items}
             hint = "items since then are embedded again; `monitor reembed --days` goes further back"
             logger.warning("model_changed", extra=change | {"since": self._since.isoformat(), "hint": hint})
 
@@ -110,7 +108,6 @@ async def reembed_now(
                 vectors=Vectoriser(
                     store=storage.scores, database=database, encoder=encoder, encoding=encoding
                 ),
-                model=encoder.model,
                 since=since,
                 on_progress=on_progress,
             )

@@ -4,6 +4,7 @@ items of one moment ──► record poll ──► Scoring.work ──► Alert
 """
 
 import tempfile
+import zlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
@@ -13,19 +14,20 @@ from functools import partial
 from itertools import groupby
 
 from monitor.alert import Alert
-from monitor.identity import canonical_url, headline
+from monitor.identity import headline
 from monitor.labelled import StreamItem
+from monitor.learning import Learning
 from monitor.passages import item_text
-from monitor.records import Feed, FeedHealth, FeedSpec, Fetched, Judgement, KeyedItem, PollPlan, Topic
+from monitor.poll import recognised
+from monitor.records import Feed, FeedHealth, FeedSpec, Fetched, Item, Judgement, KeyedItem, PollPlan, Topic
 from monitor.score import Scoring, open_scoring
 from monitor.scoring import Encoder, open_reference
 from monitor.storage import Storage, open_storage
-from monitor.stories import headline_key
 from monitor.threads import OwnThread
 from monitor.vectorcache import remembering
-from monitor.vectorise import Vectoriser
+from monitor.vectorise import Vectoriser, topic_vectors
 
-__all__ = ["Rehearsal", "Scratch", "moments", "open_rehearsal", "open_scratch"]
+__all__ = ["Rehearsal", "Scratch", "as_stored", "moments", "open_rehearsal", "open_scratch"]
 
 MOMENT = timedelta(hours=1)
 """Items seen within it come together, as a poll now and then would bring them; ages are limited in days."""
@@ -47,6 +49,17 @@ class Scratch:
         """Texts to vectors, by way of this database."""
         return Vectoriser(
             store=self.storage.scores, database=self.database, encoder=self.encoder, encoding=self.encoding
+        )
+
+    async def learning(self, topics: Sequence[Topic]) -> Learning:
+        """Return what judges items by these topics, of which there is at least one."""
+        return await Learning.open(
+            await topic_vectors(topics, self.vectoriser),
+            store=self.storage.learned,
+            votes=self.storage.votes,
+            database=self.database,
+            vectors=self.vectoriser,
+            reference=await self.encoding(open_reference, self.encoder),
         )
 
 
@@ -154,7 +167,7 @@ class Rehearsal:
         A stream's items have been told apart already; without the others beside it, the item would be taken
         for one of them under another key.
         """
-        keyed = _keyed(item)
+        keyed = recognised(item.item, item.id)
         alike = self._shown[item.feed, headline(keyed)]
         alike.append(keyed)
         return list(alike)
@@ -205,11 +218,25 @@ def _plan(now: datetime) -> PollPlan:
     return PollPlan(next_poll_at=now, rhythm=None, health=FeedHealth())
 
 
-def _keyed(shown: StreamItem) -> KeyedItem:
-    item = shown.item
-    return KeyedItem(
-        item=item,
-        key=shown.id,
-        canonical_url=canonical_url(item.url) if item.url else None,
-        headline_key=headline_key(item.title, item.url),
+def as_stored(keyed: KeyedItem, *, number: int, feed: str, first_seen: datetime) -> Item:
+    """Return an item as the service would have stored it: news of a feed, its full text not read."""
+    item = keyed.item
+    return Item(
+        id=number,
+        feed_id=zlib.crc32(feed.encode()),
+        feed_url=f"stream:{feed}",
+        feed_name=feed,
+        feed_tags=frozenset(),
+        key=keyed.key,
+        guid=item.guid,
+        url=item.url,
+        canonical_url=keyed.canonical_url,
+        headline_key=keyed.headline_key,
+        title=item.title,
+        summary=item.summary,
+        author=item.author,
+        published=item.published,
+        first_seen=first_seen,
+        backlog=False,
+        alert_backlog=timedelta(0),
     )

@@ -5,8 +5,6 @@ take troubles whose beginning or end is untold ──► gather them for a momen
 What is over before anybody was told of it is never told.
 """
 
-import base64
-import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +13,7 @@ from datetime import datetime, timedelta
 
 from monitor.checkup import written_age
 from monitor.feedhealth import REMEDIES
+from monitor.identity import delivery_id
 from monitor.records import KnownTrouble, NewDelivery, Notice, NoticeEntry
 from monitor.storage import TroubleStore
 from monitor.threads import OwnThread
@@ -133,9 +132,10 @@ def _summed_up(entries: Iterable[Told]) -> Iterator[Told]:
 
 
 def _delivery(channel: str, part: Sequence[Told]) -> NewDelivery:
-    told = "\0".join((channel, *_phases(part))).encode()
-    digest = base64.b32encode(hashlib.sha256(told).digest()).decode().lower()
-    return NewDelivery(id=digest[:26], channel=channel, message=Notice(entries=tuple(e for _, e in part)))
+    entries = tuple(entry for _, entry in part)
+    return NewDelivery(
+        id=delivery_id(channel, *_phases(part)), channel=channel, message=Notice(entries=entries)
+    )
 
 
 def _phases(part: Sequence[Told]) -> Iterator[str]:

@@ -1,6 +1,4 @@
-import io
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +6,6 @@ import pytest
 from builders import (
     ALERT,
     NOW,
-    fetched,
-    judged,
     keyed,
     new_delivery,
     opened,
@@ -19,10 +15,10 @@ from builders import (
     topic,
 )
 
-from monitor import explain, feedtable
+from monitor import explain
 from monitor.configuration import Configuration
 from monitor.errors import StorageError
-from monitor.records import Article, Evidence, FetchFailed, NoArticle, Receipt, Topic, Verdict
+from monitor.records import Article, Evidence, NoArticle, Receipt, Topic, Verdict
 from monitor.settings import Settings, StorageSettings
 
 ADDRESS = "https://wire.example/1"
@@ -159,41 +155,6 @@ def test_json_is_json(decided: Configuration) -> None:
 def test_without_a_database_nothing_can_be_explained(config: Configuration) -> None:
     with pytest.raises(StorageError, match="no database yet"):
         explain.histories(config, ADDRESS)
-
-
-def test_feeds_that_were_never_polled_say_so(config: Configuration) -> None:
-    rows = feedtable.feed_rows(config)
-    assert [(row["name"], row["health"], row["next_poll_at"]) for row in rows] == [
-        ("Wire", "not polled yet", None),
-        ("Other", "not polled yet", None),
-    ]
-
-
-def test_feeds_show_their_health_the_troubled_ones_first(
-    config: Configuration, database_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    failed = FetchFailed(kind="timeout", message="no answer within 30 s")
-    with opened(database_file) as storage:
-        storage.polls.sync_feeds(config.feeds, NOW)
-        for feed in storage.ledger.feeds():
-            outcome = failed if feed.spec.name == "Other" else fetched()
-            storage.polls.record_poll(feed, outcome, [], NOW, judged(feed, outcome, NOW))
-    rows = {row["name"]: row for row in feedtable.feed_rows(config)}
-    assert rows["Wire"]["health"] == "ok"
-    assert rows["Wire"]["last_success_at"] == NOW.isoformat()
-    assert (rows["Other"]["health"], rows["Other"]["last_error"]) == (
-        "failing (1x timeout)",
-        failed.message,
-    )
-    assert json.loads(json.dumps(list(rows.values())))
-
-    monkeypatch.setattr(sys, "stdout", output := io.StringIO())
-    monkeypatch.setenv("COLUMNS", "140")
-    feedtable.print_feeds(list(rows.values()))
-    lines = output.getvalue().splitlines()
-    assert lines[1].startswith("Other")
-    assert failed.message in lines[1]
-    assert "2026-11-20 12:00" in lines[2]
 
 
 def test_topics_that_have_left_the_watchlists_go_by_their_id(decided: Configuration) -> None:

@@ -53,7 +53,6 @@ def reembed(storage: Storage, database: OwnThread, encoding: OwnThread) -> Make:
             store=storage.embedded,
             database=database,
             vectors=Vectoriser(store=storage.scores, database=database, encoder=encoder, encoding=encoding),
-            model=encoder.model,
             since=since,
             on_progress=on_progress,
         )
