@@ -107,7 +107,7 @@ def _ending(known: KnownTrouble) -> str:
         case "moved":
             return "It is asked at the address that feeds.yaml names again."
         case "silent":
-            return f"New items appear again. Trouble was told {lasted} ago."
+            return "New items appear again."
         case "undated":
             return "Its items have dates again."
         case "churn":

@@ -122,8 +122,8 @@ class PollPlan:
     """What follows from a poll: when the next one is due, and what has been learned.
 
     ``begun`` are troubles that a person has to hear of, ``ended`` the kinds of those that are over, and
-    ``replaced`` of those whose end is not worth telling. ``push``
-    is what is thought of the feed's hub from now on, None for no change.
+    ``replaced`` of those whose end is not worth telling. ``push`` is what is thought of the feed's hub from
+    now on, None for no change.
     """
 
     next_poll_at: datetime
