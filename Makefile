@@ -4,7 +4,7 @@ DEMO_ARGS ?= --once
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: demo run test quick lint bench clean
+.PHONY: demo run test quick fuzz lint bench clean
 
 demo: .venv/installed
 	$(BIN)/monitor demo $(DEMO_ARGS)
@@ -18,6 +18,10 @@ test: .venv/installed-dev
 
 quick: .venv/installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+# New examples for every property, many of them; what fails is to be kept as an example beside its property.
+fuzz: .venv/installed-dev
+	FUZZ=2000 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" $$(grep -rl --include "test_*.py" "^from hypothesis" tests)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check

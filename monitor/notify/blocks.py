@@ -5,6 +5,7 @@ Text from a feed is only ever put where Slack takes it literally: ``plain_text``
 has no literal form, so it is escaped and sent with all parsing switched off.
 """
 
+import re
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -157,6 +158,9 @@ def _host(url: str | None) -> str | None:
     except ValueError:
         return None
     if parts.scheme not in ("http", "https") or not 0 < len(host) <= MAX_HOST or len(url or "") > MAX_URL:
+        return None
+    if re.search(r"\s", url or ""):
+        # `urlsplit` passes over line breaks; Slack does not.
         return None
     try:
         return host.encode("idna").decode()
