@@ -1,0 +1,359 @@
+"""Which story an item tells: one topic's matches grouped into real-world events, one by one. Pure.
+
+    in a story already? ──► a copy? ──► same event in other words? ──► else a new story
+
+    logit(item, member) = 4 · closeness + 5 · words − 2 · log(1 + days) − 1.5 · [same outlet] − 1.5
+    logit(item, story)  = half the mean over its members, half the best;  from 0 upward it is the same event
+
+closeness   cosine of the two, relative to ordinary news and to what all stories of the topic have in common
+words       late interaction: how well the words of each headline are found in the other item, each word
+            by how rare it is among the topic's stories
+days        between the times of publication
+outlet      one outlet seldom tells one event twice in other words
+
+"The topic's stories" are its 100 last ones, and each counts once, however many items tell it: a burst about
+one event must not make that event's own words common. A story is open for 7 days after its last item.
+
+All that is known of a topic is its stories, and all that is known of a story is its items: what ``place``
+answers is a function of the tables, and rebuilding changes nothing. The numbers were found on labelled
+stories; ``docs/design.md`` has the figures.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from monitor.background import Reference
+from monitor.copies import Triples, shared, triples
+from monitor.passages import item_text
+from monitor.records import Item
+from monitor.vectors import Array, PieceIds, Vectors, points, unit
+
+__all__ = [
+    "REASONS",
+    "STORIES",
+    "WINDOW",
+    "Lexicon",
+    "Placement",
+    "Story",
+    "Telling",
+    "grown",
+    "place",
+    "story",
+    "telling",
+]
+
+REASONS = {
+    "known": "it is in this story already",
+    "same_address": "an item of the story has the same address",
+    "same_headline": "an item of the story has the same headline",
+    "copy": "most of its text is that of an item of the story",
+    "same_event": "it tells the story's event in other words",
+    "first": "the topic has had no story for a week",
+    "months_differ": "it is like a story, but names another month",
+    "magnitudes_differ": "it is like a story, but names another magnitude",
+    "too_far": "no story of the past week is like it",
+}
+"""What each reason to join a story, or to open one, means, for a person."""
+
+WINDOW = timedelta(days=7)
+"""How long after its last item a story is open."""
+STORIES = 100
+"""How many of a topic's stories say what is common in it, those that last got an item."""
+
+_CLOSENESS, _WORDS, _DAYS, _OUTLET, _BIAS = 4.0, 5.0, 2.0, 1.5, -1.5
+_PRIOR = 20.0
+"""Stories whose weight ordinary news has beside the topic's own."""
+_COMMON = 1.0
+_LEAST_SHARE = 1 / 20_000
+"""Of ordinary news that hold a word piece: none is rarer, whatever the model's vocabulary."""
+_UNDATED = 3.5
+"""Days that an item without any time counts as apart from every other."""
+_COPY = 0.7
+_NOTHING = 1e-9
+_MEMBERS = 60
+_PIECES = 96
+_LONGEST_TEXT = 800
+_OLDEST = timedelta(days=10)
+"""A date that lies further back than this from when the item was first seen is not believed."""
+
+# "May" is a verb more often than a month.
+_MONTH = re.compile(
+    r"\b(January|February|March|April|June|July|August|September|October|November|December)\b"
+)
+_MAGNITUDE = re.compile(
+    r"\bmagnitude(?:[- ]of)?[- ](\d+(?:\.\d+)?)|\b(\d+(?:\.\d+)?)[- ]magnitude\b", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lexicon:
+    """What a model knows: ordinary news, and the vectors (n, d), each of length 1, of n word pieces."""
+
+    reference: Reference
+    vectors: Callable[[PieceIds], Vectors]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """An item as grouping sees it: ``centred`` (d,) is its vector relative to ordinary news.
+
+    ``pieces`` are the word pieces of its text, the first ``headline`` of them the headline's; ``when`` is
+    the time of what it tells, None where nothing is known.
+    """
+
+    item_id: int
+    seen: datetime
+    when: datetime | None
+    outlet: str
+    address: str | None
+    headline_key: str | None
+    centred: Array
+    pieces: PieceIds
+    headline: int
+    triples: Triples
+    months: frozenset[str]
+    magnitudes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """One event: its first telling and the last 59, oldest first, and what they have in common.
+
+    ``direction`` (d,) is their mean, ``shares`` (n,) says of each of the ``pieces`` (n,) how many of them
+    hold it. ``touched`` is when the last one was seen.
+    """
+
+    id: int
+    tellings: tuple[Telling, ...]
+    touched: datetime
+    direction: Array
+    pieces: PieceIds
+    shares: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where an item belongs: the story that it joins, or None for a new one, and why (one of ``REASONS``).
+
+    ``score`` (0–100) is how sure it is that it tells the event of the story ``nearest``; ``like`` is the item
+    of that story which it is most like. ``parts`` are the parts of the logit by name, where it came to that.
+    """
+
+    story_id: int | None
+    reason: str
+    score: float = 0.0
+    nearest: int | None = None
+    like: int | None = None
+    parts: Mapping[str, float]
+
+
+def telling(
+    item: Item, outlet: str, vector: Vectors, pieces: PieceIds, headline: int, reference: Reference
+) -> Telling:
+    """Return an item as grouping sees it.
+
+    ``vector`` (d,) and ``pieces`` are those of ``item_text``, the vector as it is stored; ``headline`` is the
+    number of word pieces of the title.
+    """
+    text = item_text(item.title, item.summary)[:_LONGEST_TEXT]
+    return Telling(
+        item_id=item.id,
+        seen=item.first_seen,
+        when=_when(item),
+        outlet=outlet,
+        address=item.canonical_url,
+        headline_key=item.headline_key,
+        centred=unit(vector.astype(np.float64) - reference.mean),
+        pieces=pieces[:_PIECES],
+        headline=min(headline or len(pieces), _PIECES),
+        triples=triples(text),
+        months=frozenset(_MONTH.findall(text)),
+        magnitudes=frozenset(before or after for before, after in _MAGNITUDE.findall(text)),
+    )
+
+
+def _when(item: Item) -> datetime | None:
+    """Return the date where it can be true, else when the item was first seen, if that says anything."""
+    if item.published is None:
+        return None if item.backlog else item.first_seen
+    believed = item.first_seen - _OLDEST <= item.published <= item.first_seen
+    return item.published if believed else item.first_seen
+
+
+def story(id_: int, tellings: Sequence[Telling]) -> Story:
+    """Return the story that these items tell, at least one; their order is of no account."""
+    ordered = sorted(tellings, key=lambda of: (of.seen, of.item_id))
+    kept = ordered if len(ordered) <= _MEMBERS else [ordered[0], *ordered[1 - _MEMBERS :]]
+    pieces, counts = np.unique(np.concatenate([np.unique(of.pieces) for of in kept]), return_counts=True)
+    return Story(
+        id=id_,
+        tellings=tuple(kept),
+        touched=ordered[-1].seen,
+        direction=np.mean([of.centred for of in kept], axis=0),
+        pieces=pieces,
+        shares=counts / len(kept),
+    )
+
+
+def grown(stories: Sequence[Story], told: Telling, story_id: int) -> tuple[Story, ...]:
+    """Return the topic's stories after an item has joined the one with this id, or opened it.
+
+    Those that no later item can need are left out: neither open nor among the last 100.
+    """
+    before = next((of.tellings for of in stories if of.id == story_id), ())
+    new = story(story_id, [*(of for of in before if of.item_id != told.item_id), told])
+    known = _by_touch([*(of for of in stories if of.id != story_id), new])
+    # Twice the window: items are not always placed in the order in which they were seen.
+    older, recent = known[:-STORIES], known[-STORIES:]
+    return (*(of for of in older if told.seen - of.touched <= 2 * WINDOW), *recent)
+
+
+def _by_touch(stories: Sequence[Story]) -> list[Story]:
+    return sorted(stories, key=lambda of: (of.touched, of.id))
+
+
+def place(told: Telling, stories: Sequence[Story], lexicon: Lexicon) -> Placement:
+    """Return which of a topic's stories an item belongs to.
+
+    ``stories`` are those that got an item within the ``WINDOW`` before this one was seen, and in any case the
+    last ``STORIES``; more do no harm, and their order is of no account.
+    """
+    for of in stories:
+        if any(member.item_id == told.item_id for member in of.tellings):
+            return _joins(of.id, "known", told.item_id)
+    ordered = _by_touch(stories)
+    open_ = [of for of in ordered if told.seen - of.touched <= WINDOW]
+    if not open_:
+        return Placement(story_id=None, reason="first", parts={})
+    return _copied(told, open_) or _compared(told, open_, ordered[-STORIES:], lexicon)
+
+
+def _joins(story_id: int, reason: str, like: int) -> Placement:
+    return Placement(story_id=story_id, reason=reason, score=100.0, nearest=story_id, like=like, parts={})
+
+
+def _copied(told: Telling, stories: Sequence[Story]) -> Placement | None:
+    members = [(of.id, member) for of in stories for member in of.tellings]
+    for id_, member in members:
+        if told.address is not None and told.address == member.address:
+            return _joins(id_, "same_address", member.item_id)
+    for id_, member in members:
+        if told.headline_key is not None and told.headline_key == member.headline_key:
+            return _joins(id_, "same_headline", member.item_id)
+    share, id_, like = max(
+        (shared(told.triples, member.triples), id_, member.item_id) for id_, member in members
+    )
+    return _joins(id_, "copy", like) if share >= _COPY else None
+
+
+def _compared(told: Telling, open_: Sequence[Story], common: Sequence[Story], lexicon: Lexicon) -> Placement:
+    """Return the story whose event it tells in other words, or why there is none."""
+    members = [member for of in open_ for member in of.tellings]
+    parts = _parts(told, members, common, lexicon)
+    ends = np.cumsum([len(of.tellings) for of in open_])
+    nearest: Placement | None = None
+    for of, end in zip(open_, ends, strict=True):
+        found = _candidate(
+            told, of, {name: part[end - len(of.tellings) : end] for name, part in parts.items()}
+        )
+        if nearest is None or _rank(found) >= _rank(nearest):
+            nearest = found
+    assert nearest is not None
+    return nearest
+
+
+def _rank(placement: Placement) -> tuple[bool, float]:
+    """Order candidates: those that can be joined first, among equals the one that got an item last."""
+    return placement.story_id is not None, placement.score
+
+
+def _candidate(told: Telling, of: Story, parts: Mapping[str, Array]) -> Placement:
+    """Return what would become of an item if this were the only story; ``parts`` are those of its members."""
+    best = int(np.argmax(sum(parts.values(), np.zeros(len(of.tellings)))))
+    mixed = {name: float(part.mean() + part[best]) / 2.0 for name, part in parts.items()}
+    logit = sum(mixed.values())
+    reason = _difference(told, of) or "same_event" if logit >= 0.0 else "too_far"
+    return Placement(
+        story_id=of.id if reason == "same_event" else None,
+        reason=reason,
+        score=points(logit),
+        nearest=of.id,
+        like=of.tellings[best].item_id,
+        parts=mixed,
+    )
+
+
+def _difference(told: Telling, of: Story) -> str | None:
+    """Return what tells look-alikes apart for certain, if anything does."""
+    months = frozenset[str]().union(*(member.months for member in of.tellings))
+    if told.months and months and not told.months & months:
+        return "months_differ"
+    magnitudes = frozenset[str]().union(*(member.magnitudes for member in of.tellings))
+    if told.magnitudes and magnitudes and not told.magnitudes & magnitudes:
+        return "magnitudes_differ"
+    return None
+
+
+def _parts(
+    told: Telling, members: Sequence[Telling], common: Sequence[Story], lexicon: Lexicon
+) -> dict[str, Array]:
+    """Return the parts of the logit (members,) of an item with each member, by name."""
+    mean = np.sum([of.direction for of in common], axis=0) / (_PRIOR + len(common))
+    closeness = unit(np.stack([member.centred for member in members]) - mean) @ unit(told.centred - mean)
+    same_outlet = np.array([told.outlet == member.outlet != "" for member in members])
+    parts = {
+        "closeness": _CLOSENESS * lexicon.reference.closeness * closeness,
+        "days": -_DAYS * np.log1p([_days(told.when, member.when) for member in members]),
+        "outlet": -_OUTLET * same_outlet,
+        "bias": np.full(len(members), _BIAS),
+    }
+    return parts | {"words": _WORDS * _words(told, members, common, lexicon)}
+
+
+def _days(one: datetime | None, other: datetime | None) -> float:
+    return _UNDATED if one is None or other is None else abs(one - other) / timedelta(days=1)
+
+
+def _words(told: Telling, members: Sequence[Telling], common: Sequence[Story], lexicon: Lexicon) -> Array:
+    """Return how well the words of both headlines are found in the other item, 0–1, with each member."""
+    found = np.zeros(len(members))
+    rows = [row for row, member in enumerate(members) if len(member.pieces)]
+    if not rows or not len(told.pieces):
+        return found
+    texts = [told.pieces, *(members[row].pieces for row in rows)]
+    pieces, places = np.unique(np.concatenate(texts), return_inverse=True)
+    own, theirs = places[: len(told.pieces)], places[len(told.pieces) :]
+    starts = np.cumsum([0, *(len(text) for text in texts[1:-1])])
+    weights = _weights(pieces, common, lexicon.reference)
+    vectors, same_word = lexicon.vectors(pieces), lexicon.reference.same_word
+    alike = np.maximum(0.0, (vectors[own] @ vectors.T).astype(np.float64) - same_word) / (1.0 - same_word)
+
+    asked = own[: told.headline]
+    best = np.maximum.reduceat(alike[: told.headline, theirs], starts, axis=1)
+    here = weights[asked] @ best / max(_NOTHING, float(weights[asked].sum()))
+    at = np.concatenate([np.arange(len(text)) for text in texts[1:]])
+    headline = np.repeat([members[row].headline for row in rows], np.diff([*starts, len(theirs)]))
+    counting = np.where(at < headline, weights[theirs], 0.0)
+    there = np.add.reduceat(counting * alike.max(axis=0)[theirs], starts)
+    there /= np.maximum(_NOTHING, np.add.reduceat(counting, starts))
+    found[rows] = (here + there) / 2.0
+    return found
+
+
+def _weights(pieces: PieceIds, common: Sequence[Story], reference: Reference) -> Array:
+    """Return how much each word piece counts: by its rareness in the topic's stories, 0 if it is common."""
+    held = np.zeros(len(pieces))
+    for of in common:
+        at = np.minimum(np.searchsorted(pieces, of.pieces), len(pieces) - 1)
+        there = pieces[at] == of.pieces
+        held[at[there]] += of.shares[there]
+    shares = np.zeros(len(pieces))
+    known = pieces < len(reference.shares)
+    shares[known] = reference.shares[pieces[known]]
+    usual = _PRIOR * np.maximum(shares, _LEAST_SHARE) + held
+    weights: Array = np.maximum(0.0, np.log((_PRIOR + len(common)) / usual) - _COMMON)
+    return weights
