@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from monitor import grouping
 from monitor.copies import shared
 from monitor.grouping import REASONS, STORIES, WINDOW, Placement, Story, Telling, grown, place, story
+from monitor.vectors import points
 
 DAY = timedelta(days=1)
 MOMENT = timedelta(microseconds=1)
@@ -45,8 +46,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 def later(**changes: Any) -> Telling:
-    moments = {"first_seen": NOW + HOUR, "published": NOW + HOUR / 2}
-    return told(**{"id": 2, "outlet": "other.example"} | moments | changes)
+    moments: dict[str, Any] = {"first_seen": NOW + HOUR, "published": NOW + HOUR / 2}
+    return told(**moments | {"id": 2, "outlet": "other.example"} | changes)
 
 
 def after(first: dict[str, Any], then: dict[str, Any]) -> Placement:
@@ -102,7 +103,7 @@ def test_a_veto_leaves_the_next_best_story() -> None:
 def test_parts_add_up_to_the_score() -> None:
     placement = after(*CASES["same_event"])
     assert placement.parts.keys() == {"closeness", "words", "days", "outlet", "bias"}
-    assert placement.score == pytest.approx(grouping.points(sum(placement.parts.values())))
+    assert placement.score == pytest.approx(points(sum(placement.parts.values())))
 
 
 @pytest.mark.parametrize(
