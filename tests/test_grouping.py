@@ -106,6 +106,12 @@ def test_parts_add_up_to_the_score() -> None:
     assert placement.score == pytest.approx(points(sum(placement.parts.values())))
 
 
+def test_the_same_few_words_are_as_alike_as_can_be() -> None:
+    few = {"title": "Harrow dam bursts", "summary": "", "published": NOW}
+    parts = after(few, few).parts
+    assert parts == pytest.approx({"closeness": 4.0, "words": 5.0, "days": 0.0, "outlet": 0.0, "bias": -1.5})
+
+
 @pytest.mark.parametrize(
     ("changes", "days"),
     [
@@ -149,7 +155,8 @@ def test_what_all_of_the_topics_stories_say_tells_nothing() -> None:
     among = place(
         later(id=77, title="Lodz council strike talks", summary=""), [*stories, story(99, alike[:1])], LEXICON
     )
-    assert among.score < alone.score
+    assert among.parts["closeness"] < alone.parts["closeness"]
+    assert among.parts["words"] < alone.parts["words"]
 
 
 def test_a_burst_is_one_story() -> None:
