@@ -40,7 +40,7 @@ class Reference:
     shares: Array
     weight: float = WEIGHT
     closeness: float = 1.0
-    same_word: float = 0.3
+    same_word: float = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

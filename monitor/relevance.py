@@ -1,18 +1,18 @@
 """How relevant an item is to a topic, 0–100, and why. Pure.
 
-logit = 17.6 · closeness + 10.9 · words − 204 · spread − 10 · push + 5.4 / phrases + 1.2  (+ votes)
+logit = 16.1 · closeness + 10.1 · words − 187 · spread − 9.2 · push + 4.95 / phrases + 0.96  (+ votes)
 score = 100 · logistic(logit), of the best passage
 
 closeness   cosine of the passage with the topic's profile, both relative to ordinary news: the mean of the
             phrases (``about`` and name), moved a little by items that scored above 70 before
-words       late interaction: for every word piece of a phrase the best cosine with any of the passage,
-            weighted by how rare the piece is; half the best phrase, half the mean of all
+words       for every word piece of a phrase, as read in it, the best cosine with any of the passage, each by
+            itself; weighted by how rare the piece is; half the best phrase, half the mean of all
 spread      how much ordinary news varies along the topic: in a busy part of it more is needed to be believed
 push        how much closer a ``not_about`` sentence is than the closest ``about`` sentence less 0.1, if it is
 phrases     their number: one sentence reaches lower cosines than the profile of four
 votes       what examples and votes say beyond all this (``votes``)
 
-A passage of the article counts 0.55 less than headline and summary: an article has many, and so many
+A passage of the article counts 0.4 less than headline and summary: an article has many, and so many
 chances to come close by accident. ``must_mention`` and ``never_mention`` are gates on headline, summary
 and the passage: what they keep out scores 0. The numbers were fitted on twelve labelled topics;
 ``docs/design.md`` has the figures.
@@ -37,20 +37,21 @@ KEPT_FROM = 5.0
 CONFIDENT = 70.0
 """Zero-label score over which a topic learns from an item."""
 
-_CLOSENESS, _WORDS, _SPREAD, _PUSH, _ONE_PHRASE, _BIAS = 17.6, 10.9, 204.0, 10.0, 5.4, 1.2
+_CLOSENESS, _WORDS, _SPREAD, _PUSH, _ONE_PHRASE, _BIAS = 16.1, 10.1, 187.0, 9.2, 4.95, 0.96
 _SPREADS = (0.055, 0.080)
 """Least and most that is believed. The constants were found on topics between 0.059 and 0.078; beyond them a
 great subject of the reference's years, such as a pandemic, would silence every topic near it."""
 _MARGIN = 0.1
 _LEAST_IDF = 2.0
 """The rareness from which a word piece counts."""
-_PASSAGE = 0.55
+_PASSAGE = 0.4
 _ANCHOR = 14.0
 _MOST_OWN = 40.0
 """Items whose weight the phrases have in the profile, and that its own may have together."""
-_NEAR = -7.0
-"""Logit without words from which they are compared: of 2,900 pairs that score 5 or more, 20 lie below."""
-_USUAL_WORDS = 0.34
+_NEAR = -6.5
+"""Logit without words from which they are compared: of 3,950 pairs that score 5 or more, a hundred lie below,
+and none of those that score 50."""
+_USUAL_WORDS = 0.35
 """What items at a score of 50 have; the points for words are told against it."""
 _DIGITS = 4
 """Of what is learned from: the last bits of a sum depend on how many items were calculated at once."""

@@ -34,7 +34,6 @@ def told(*vectors: Vectors, words: Sequence[str] = ()) -> TokenVectors:
     """Word pieces with these vectors, each a word of its own."""
     names = tuple(words) or tuple(f"word{n}" for n in range(len(vectors)))
     return TokenVectors(
-        pieces=names,
         ids=np.arange(len(vectors)),
         words=names,
         vectors=np.stack(vectors) if vectors else NONE,

@@ -49,7 +49,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Judged]]:
     view = first_view(encoder, [described(encoder, topic) for topic in watched.topics])
     texts = [item_text(told.item.title, told.item.summary) for told in stream]
     near = view.near(encoder.encode(texts), np.ones((len(texts), len(view.topics)), bool))
-    tokens = dict(zip(near.rows, encoder.encode_tokens([texts[row] for row in near.rows]), strict=True))
+    tokens = dict(zip(near.rows, encoder.tokens([texts[row] for row in near.rows]), strict=True))
     found = defaultdict[str, list[Judged]](list)
     for row, told in enumerate(stream):
         read = item(title=told.item.title, summary=told.item.summary)
