@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 
 import numpy as np
 import openvino
@@ -48,7 +48,11 @@ class CompiledEncoder:
         self._request = _compiled(converted).create_infer_request()
         before, after = _marks(tokenizer)
         self._vocabulary = Vocabulary(
-            tokenizer.get_vocab_size(), before=before, after=after, run=self._states
+            converted.with_suffix(".words"),
+            tokenizer.get_vocab_size(),
+            before=before,
+            after=after,
+            run=self._states,
         )
 
     @classmethod
@@ -78,7 +82,7 @@ class CompiledEncoder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return one unit-length vector per text, shape (n, d), float32."""
-        encodings = self._tokenizer.encode_batch(list(texts))
+        encodings = self._tokenizer.encode_batch_fast(list(texts))
         pooled: list[Vectors | None] = [None] * len(texts)
         for positions, mask, states in self._run(encodings):
             weights = mask if self._pooling == "mean" else np.eye(1, mask.shape[1], dtype=np.float32)
@@ -108,7 +112,7 @@ class CompiledEncoder:
 
     def piece_ids(self, texts: Sequence[str]) -> list[PieceIds]:
         """Return the numbers of each text's word pieces, those of ``tokens``."""
-        return [_ids(of_text) for of_text in self._tokenizer.encode_batch(list(texts))]
+        return [_ids(of_text) for of_text in self._tokenizer.encode_batch_fast(list(texts))]
 
     def _run(
         self, encodings: Sequence[Encoding]

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
+from monitor.caches import cache_folder
 from monitor.errors import ModelError
 from monitor.scoring.models import ModelFolder
 from monitor.scoring.vocabulary import Vocabulary
@@ -34,7 +35,11 @@ class SentenceEncoder:
         marked, own = self._pieces("a")
         ids, real = marked.tolist(), np.flatnonzero(own)
         self._vocabulary = Vocabulary(
-            len(transformer.tokenizer), before=ids[: real[0]], after=ids[real[-1] + 1 :], run=self._states
+            cache_folder() / "models" / f"{folder.weights}.words",
+            len(transformer.tokenizer),
+            before=ids[: real[0]],
+            after=ids[real[-1] + 1 :],
+            run=self._states,
         )
 
     @classmethod
