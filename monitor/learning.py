@@ -12,6 +12,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 _ANCHORS_BELOW = 18.0
 """Score; well below every cut, so that few of the weak noes are wrong."""
+_SCHEME = 2
+"""Another one, and what was learned before does not fit the rules any more."""
 _Told = tuple[str, bool, str | None]
 """A text, whether it is wanted, and who said so: a voter, or None for an example."""
 
@@ -84,9 +87,11 @@ class Learning:
         known, profiles, new = await database(store.profiles), dict[str, Profile](), dict[str, Profile]()
         for topic in topics:
             key, id_ = _key(model, topic.topic), topic.topic.id
-            if id_ not in known or known[id_].key != key:
-                new[id_] = Profile(key=key, since=last, own=np.zeros(dimensions))
-            profiles[id_] = new.get(id_) or known[id_]
+            shape = (len(topic.phrases), dimensions)
+            if id_ in known and known[id_].key == key:
+                profiles[id_] = replace(known[id_], own=known[id_].own.reshape(shape))
+            else:
+                profiles[id_] = new[id_] = Profile(key=key, since=last, own=np.zeros(shape))
         await database(store.record_learned, model, learned, new)
         return cls(
             topics,
@@ -141,7 +146,9 @@ class Learning:
                     rows[topic_id].append(row)
         return {
             topic_id: self._profiles[topic_id].after(
-                centred[own], np.array([lessons[row].zero_labels[topic_id] / 100.0 for row in own])
+                centred[own],
+                self._view.topics[self._view.places[topic_id]].aspects.nearest(centred[own]),
+                np.array([lessons[row].zero_labels[topic_id] / 100.0 for row in own]),
             )
             for topic_id, own in rows.items()
         }
@@ -217,7 +224,7 @@ class Learning:
 
 def _key(model: str, topic: Topic) -> str:
     """Return what changes when a topic means something else, or to another model."""
-    return text_hash(json.dumps([model, topic.name, topic.about, topic.not_about]))
+    return text_hash(json.dumps([_SCHEME, model, topic.name, topic.about, topic.not_about]))
 
 
 def _told(topic: Topic, votes: Sequence[Vote]) -> list[_Told]:
