@@ -50,7 +50,7 @@ _ANCHOR = 14.0
 _MOST_OWN = 40.0
 """Items whose weight the phrases have in the profile, and that its own may have together."""
 _NEAR = -6.5
-"""Logit without words from which they are compared: of 3,800 pairs that score 5 or more, 260 lie below, and of
+"""Logit without words from which they are compared: of 3,800 pairs that score 5 or more 260 lie below, and of
 1,270 that score 50, one."""
 _USUAL_WORDS = 0.36
 """What items at a score of 50 have; the points for words are told against it."""
@@ -257,6 +257,7 @@ def _seen(
     spread = np.clip(background.spread(directions), *_SPREADS)
     # What is near to a sentence is near to those akin to it.
     own = 0.0 if profile is None else aspects.kinship @ profile.own
+    counting = [_counting(phrase, background) for phrase in topic.phrases]
     return _Seen(
         topic=topic.topic,
         about=about,
@@ -265,25 +266,24 @@ def _seen(
         aspects=aspects,
         profiles=unit(_ANCHOR * unit(directions) + own),
         fixed=_ONE_PHRASE / aspects.sizes - _SPREAD * spread,
-        pieces=np.vstack(
-            [phrase.vectors for phrase in topic.phrases if len(phrase.ids)] or [topic.about[:0]]
-        ),
-        weights=np.concatenate([_weights(phrase, background) for phrase in topic.phrases]),
-        words=tuple(word for phrase in topic.phrases for word in phrase.words),
-        of_phrase=np.repeat(np.arange(len(topic.phrases)), [len(phrase.ids) for phrase in topic.phrases]),
+        pieces=np.vstack([topic.about[:0], *(tokens.vectors for tokens, _ in counting if len(tokens.ids))]),
+        weights=np.concatenate([weights for _, weights in counting]),
+        words=tuple(word for tokens, _ in counting for word in tokens.words),
+        of_phrase=np.repeat(np.arange(len(counting)), [len(weights) for _, weights in counting]),
         residual=residual,
         same_word=background.reference.same_word,
     )
 
 
-def _weights(phrase: TokenVectors, background: Background) -> Array:
-    """Return how much each word piece of a phrase counts: by its rareness, one in all."""
+def _counting(phrase: TokenVectors, background: Background) -> tuple[TokenVectors, Array]:
+    """Return a phrase's word pieces that count, and how much each does: by its rareness, one in all."""
     rareness = background.idf(phrase.ids)
-    counting = np.where(rareness >= _LEAST_IDF, rareness, 0.0)
-    if not counting.any():
-        counting = np.ones(len(phrase.ids))
-    weights: Array = counting / max(1e-9, counting.sum())
-    return weights
+    rare = rareness >= _LEAST_IDF
+    if not rare.any():
+        rare, rareness = np.ones(len(phrase.ids), bool), np.ones(len(phrase.ids))
+    weights: Array = rareness[rare] / max(1e-9, rareness[rare].sum())
+    words = tuple(word for word, counts in zip(phrase.words, rare, strict=True) if counts)
+    return TokenVectors(ids=phrase.ids[rare], words=words, vectors=phrase.vectors[rare]), weights
 
 
 def judge(
