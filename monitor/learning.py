@@ -20,7 +20,7 @@ import numpy as np
 from monitor.background import BLOCK, Background, Learned, Reference, no_reference
 from monitor.passages import item_text
 from monitor.records import Lesson, Pull, Topic, Vote
-from monitor.relevance import CONFIDENT, KEPT_FROM, Profile, TopicVectors, View, look
+from monitor.relevance import CONFIDENT, Profile, TopicVectors, View, look
 from monitor.storage import LearnedStore, VoteStore
 from monitor.threads import OwnThread
 from monitor.vectorise import Vectoriser
@@ -31,8 +31,8 @@ __all__ = ["Learning"]
 
 logger = logging.getLogger(__name__)
 
-_ANCHORS_BELOW = 18.0
-"""Score; well below every cut, so that few of the weak noes are wrong."""
+_ANCHORS_BETWEEN = (5.0, 18.0)
+"""Scores: worth a thought, and so far below every cut that few of the weak noes are wrong."""
 _SCHEME = 2
 """Another one, and what was learned before does not fit the rules any more."""
 _Told = tuple[str, bool, str | None]
@@ -197,9 +197,7 @@ class Learning:
         ]
 
     async def _anchors(self, topic_id: str, voted: frozenset[str]) -> list[Ballot]:
-        recent = await self._database(
-            self._votes.anchors, topic_id, KEPT_FROM, _ANCHORS_BELOW, ANCHORS + len(voted)
-        )
+        recent = await self._database(self._votes.anchors, topic_id, *_ANCHORS_BETWEEN, ANCHORS + len(voted))
         recent = [(text, points) for text, points in recent if text not in voted][:ANCHORS]
         texts = [text for text, _ in recent]
         if not texts:

@@ -33,7 +33,7 @@ from monitor.votes import Residual
 
 __all__ = ["CONFIDENT", "KEPT_FROM", "Measured", "Near", "Profile", "TopicVectors", "View", "judge", "look"]
 
-KEPT_FROM = 5.0
+KEPT_FROM = 1.0
 """Lower scores are not stored: nobody asks for them, and they would be most of the database."""
 CONFIDENT = 74.0
 """Zero-label score over which a topic learns from an item."""
@@ -49,9 +49,8 @@ _PASSAGE = 0.4
 _ANCHOR = 14.0
 _MOST_OWN = 40.0
 """Items whose weight the phrases have in the profile, and that its own may have together."""
-_NEAR = -6.5
-"""Logit without words from which they are compared: of 3,800 pairs that score 5 or more 260 lie below, and of
-1,270 that score 50, one."""
+_NEAR = -7.5
+"""Logit without words from which they are compared: of 3,800 pairs that score 5 or more, thirty lie below."""
 _USUAL_WORDS = 0.36
 """What items at a score of 50 have; the points for words are told against it."""
 _DIGITS = 4
@@ -289,7 +288,7 @@ def _counting(phrase: TokenVectors, background: Background) -> tuple[TokenVector
 def judge(
     view: View, item: Item, near: Near, rows: Sequence[int], tokens: Mapping[int, TokenVectors]
 ) -> Iterator[Score]:
-    """Yield an item's scores worth keeping: 5 or more, or so if look-alikes, votes and words did not
+    """Yield an item's scores worth keeping: 1 or more, or so if look-alikes, votes and words did not
     oppose it.
 
     ``rows`` are the places of its ``passages`` in ``near``; ``tokens`` holds the word pieces of

@@ -175,6 +175,7 @@ def test_a_conversion_is_made_once(
     assert np.array_equal(first, again)
     assert sorted(path.suffix for path in (tmp_path / "news-monitor" / "models").iterdir()) == [
         ".bin",
+        ".words",
         ".xml",
     ]
 
