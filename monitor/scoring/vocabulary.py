@@ -43,7 +43,7 @@ class Vocabulary:
 
     def vectors(self, texts: Sequence[PieceIds]) -> list[Vectors]:
         """Return for each text, given as its word pieces (n,), their vectors (n, d)."""
-        asked = np.unique(np.concatenate(texts))
+        asked = np.unique(np.concatenate([*texts, np.zeros(0, np.int64)]))
         new = asked[~self._table[asked].any(axis=1)]
         for start in range(0, len(new), _BATCH):
             self._ask(new[start : start + _BATCH])

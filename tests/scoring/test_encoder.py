@@ -152,6 +152,7 @@ def test_word_pieces_know_their_word(encoder: Encoder) -> None:
     assert tokens.words[-1] == "."
     assert tokens.words[-2] == "Jolokia"
     assert {"Hashd", "captured"} <= set(tokens.words)
+    assert encoder.tokens([]) == []
 
 
 def test_a_text_is_read_as_far_as_the_settings_say(encoder: Encoder) -> None:
