@@ -190,6 +190,8 @@ class Learning:
         ]
         ballots += await self._anchors(topic_id, frozenset(texts))
         seen = self._view.topics[place]
+        ballots += [Ballot.sentence(sentence, up=True) for sentence in seen.about]
+        ballots += [Ballot.sentence(sentence, up=False) for sentence in seen.not_about]
         residual, pulls = fit(ballots, seen.direction, self._background)
         return residual, [
             Pull(text=text, up=up, by=by, logits=float(logits))
