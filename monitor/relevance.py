@@ -265,7 +265,7 @@ def _seen(
         aspects=aspects,
         profiles=unit(_ANCHOR * unit(directions) + own),
         fixed=_ONE_PHRASE / aspects.sizes - _SPREAD * spread,
-        pieces=np.vstack([topic.about[:0], *(tokens.vectors for tokens, _ in counting if len(tokens.ids))]),
+        pieces=np.vstack([tokens.vectors for tokens, _ in counting if len(tokens.ids)] or [topic.about[:0]]),
         weights=np.concatenate([weights for _, weights in counting]),
         words=tuple(word for tokens, _ in counting for word in tokens.words),
         of_phrase=np.repeat(np.arange(len(counting)), [len(weights) for _, weights in counting]),
