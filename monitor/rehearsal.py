@@ -14,6 +14,7 @@ from functools import partial
 from itertools import groupby
 
 from monitor.alert import Alert
+from monitor.background import BLOCK
 from monitor.identity import headline
 from monitor.labelled import StreamItem
 from monitor.learning import Learning
@@ -189,6 +190,7 @@ async def open_rehearsal(
             reference=await scratch.encoding(open_reference, scratch.encoder),
             now=clock,
             on_report=lambda _report: None,
+            batch=BLOCK,
         )
         yield Rehearsal(scratch, scoring, clock, topics, max_age)
 
