@@ -5,4 +5,11 @@ how relevant it is, ``alert`` decides whether to tell and why, ``deliver`` bring
 ``docs/design.md`` draws the house.
 """
 
+import os
+
+# The products of vectors here are small: threads that wait for each other by spinning make them ten times as
+# slow. It is read when numpy is first imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 __version__ = "0.1.0"

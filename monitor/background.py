@@ -8,7 +8,6 @@ The mean and the shares follow the stream slowly, since a drifting zero point sp
 months; the covariance does not follow it at all, for a topic's ``spread`` is a figure against *broad* news.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -40,7 +39,7 @@ class Reference:
     shares: Array
     weight: float = WEIGHT
     closeness: float = 1.0
-    same_word: float = 0.3
+    same_word: float = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +96,11 @@ class Background:
         rareness: Array = np.log((reference.weight + learned.count + 1.0) / (documents + 0.5))
         return rareness
 
-    def spread(self, direction: Array) -> float:
-        """Return by how much ordinary news varies along ``direction`` (d,), a standard deviation."""
-        return math.sqrt(max(0.0, float(direction @ self.reference.covariance @ direction)))
+    def spread(self, directions: Array) -> Array:
+        """Return by how much ordinary news varies along ``directions`` (n, d): standard deviations (n,)."""
+        variances = ((directions @ self.reference.covariance) * directions).sum(axis=1)
+        spread: Array = np.sqrt(np.maximum(0.0, variances))
+        return spread
 
 
 def no_reference(dimensions: int) -> Reference:

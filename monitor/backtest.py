@@ -44,8 +44,8 @@ __all__ = [
 
 BLOCK = 2000
 """Items scored at once; their vectors with all topics' sentences are some hundred megabytes at most."""
-HOPED = 6.5
-"""Logits that words and votes together may add; more is rare, and to look for it would take minutes."""
+HOPED = 6.0
+"""Logits that words and votes together may add: all but one in two hundred matches need no more."""
 SHOWN = 10
 """Titles per topic in the text; the JSON has all."""
 

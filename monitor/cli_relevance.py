@@ -45,7 +45,7 @@ def evaluate(
     ] = 0,
     figures: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
     decisions: Annotated[
-        Path | None, typer.Option(help="Write every pair with a score of 5 or more to this TSV file.")
+        Path | None, typer.Option(help="Write every pair with a score of 1 or more to this TSV file.")
     ] = None,
     plots: Annotated[Path | None, typer.Option(help="Draw SVG plots of the scores in this folder.")] = None,
     config: ConfigOption = CONFIG,

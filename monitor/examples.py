@@ -16,7 +16,7 @@ from monitor.errors import MonitorError
 from monitor.poll import recognised
 from monitor.records import Item, ParsedItem, Score, Topic
 from monitor.rehearsal import Scratch, as_stored, open_scratch
-from monitor.relevance import judge
+from monitor.relevance import KEPT_FROM, judge
 from monitor.scoring import Encoder
 
 __all__ = ["Result", "as_json", "lines", "run_examples", "write_junit"]
@@ -24,7 +24,7 @@ __all__ = ["Result", "as_json", "lines", "run_examples", "write_junit"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """An example and how it fared; ``relevant`` is the side it has to be on, ``score`` is None under 5."""
+    """An example and how it fared; ``relevant`` is the side it has to be on, ``score`` is None under 1."""
 
     topic: Topic
     text: str
@@ -40,7 +40,7 @@ class Result:
     def why(self) -> str:
         """What a person needs to mend it: score, cut, the closest sentence and the parts of the score."""
         if self.score is None:
-            return f"scored under 5, expected at least {self.topic.cut:.0f}"
+            return f"scored under {KEPT_FROM:.0f}, expected at least {self.topic.cut:.0f}"
         evidence = self.score.evidence
         if evidence.gate:
             return f"kept out: {evidence.gate}"

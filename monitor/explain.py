@@ -8,6 +8,7 @@ from monitor.configuration import Configuration
 from monitor.identity import canonical_url
 from monitor.policy import REASONS
 from monitor.records import DeliveryStatus, Evidence, History, Score, TopicHistory
+from monitor.relevance import KEPT_FROM
 from monitor.storage import open_storage
 from monitor.vectors import logit, points
 from monitor.watchlist import SENSITIVITIES
@@ -48,7 +49,7 @@ def _history_lines(config: Configuration, history: History, names: dict[str, str
         text += _topic_lines(topic, names.get(id_, id_), cuts.get(id_))
     others = [topic.name for topic in config.topics if topic.id not in scored]
     if others:
-        text.append(f"  under 5, or not among the topic's feeds: {', '.join(others)}")
+        text.append(f"  under {KEPT_FROM:.0f}, or not among the topic's feeds: {', '.join(others)}")
     return [*text, ""]
 
 

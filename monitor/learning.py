@@ -12,6 +12,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from monitor.background import BLOCK, Background, Learned, Reference, no_reference
 from monitor.passages import item_text
 from monitor.records import Lesson, Pull, Topic, Vote
-from monitor.relevance import CONFIDENT, KEPT_FROM, Profile, TopicVectors, View, look
+from monitor.relevance import CONFIDENT, Profile, TopicVectors, View, look
 from monitor.storage import LearnedStore, VoteStore
 from monitor.threads import OwnThread
 from monitor.vectorise import Vectoriser
@@ -30,8 +31,10 @@ __all__ = ["Learning"]
 
 logger = logging.getLogger(__name__)
 
-_ANCHORS_BELOW = 18.0
-"""Score; well below every cut, so that few of the weak noes are wrong."""
+_ANCHORS_BETWEEN = (5.0, 18.0)
+"""Scores: worth a thought, and so far below every cut that few of the weak noes are wrong."""
+_SCHEME = 2
+"""Another one, and what was learned before does not fit the rules any more."""
 _Told = tuple[str, bool, str | None]
 """A text, whether it is wanted, and who said so: a voter, or None for an example."""
 
@@ -84,9 +87,11 @@ class Learning:
         known, profiles, new = await database(store.profiles), dict[str, Profile](), dict[str, Profile]()
         for topic in topics:
             key, id_ = _key(model, topic.topic), topic.topic.id
-            if id_ not in known or known[id_].key != key:
-                new[id_] = Profile(key=key, since=last, own=np.zeros(dimensions))
-            profiles[id_] = new.get(id_) or known[id_]
+            shape = (len(topic.phrases), dimensions)
+            if id_ in known and known[id_].key == key:
+                profiles[id_] = replace(known[id_], own=known[id_].own.reshape(shape))
+            else:
+                profiles[id_] = new[id_] = Profile(key=key, since=last, own=np.zeros(shape))
         await database(store.record_learned, model, learned, new)
         return cls(
             topics,
@@ -141,7 +146,9 @@ class Learning:
                     rows[topic_id].append(row)
         return {
             topic_id: self._profiles[topic_id].after(
-                centred[own], np.array([lessons[row].zero_labels[topic_id] / 100.0 for row in own])
+                centred[own],
+                self._view.topics[self._view.places[topic_id]].aspects.nearest(centred[own]),
+                np.array([lessons[row].zero_labels[topic_id] / 100.0 for row in own]),
             )
             for topic_id, own in rows.items()
         }
@@ -183,6 +190,8 @@ class Learning:
         ]
         ballots += await self._anchors(topic_id, frozenset(texts))
         seen = self._view.topics[place]
+        ballots += [Ballot.sentence(sentence, up=True) for sentence in seen.about]
+        ballots += [Ballot.sentence(sentence, up=False) for sentence in seen.not_about]
         residual, pulls = fit(ballots, seen.direction, self._background)
         return residual, [
             Pull(text=text, up=up, by=by, logits=float(logits))
@@ -190,9 +199,7 @@ class Learning:
         ]
 
     async def _anchors(self, topic_id: str, voted: frozenset[str]) -> list[Ballot]:
-        recent = await self._database(
-            self._votes.anchors, topic_id, KEPT_FROM, _ANCHORS_BELOW, ANCHORS + len(voted)
-        )
+        recent = await self._database(self._votes.anchors, topic_id, *_ANCHORS_BETWEEN, ANCHORS + len(voted))
         recent = [(text, points) for text, points in recent if text not in voted][:ANCHORS]
         texts = [text for text, _ in recent]
         if not texts:
@@ -217,7 +224,7 @@ class Learning:
 
 def _key(model: str, topic: Topic) -> str:
     """Return what changes when a topic means something else, or to another model."""
-    return text_hash(json.dumps([model, topic.name, topic.about, topic.not_about]))
+    return text_hash(json.dumps([_SCHEME, model, topic.name, topic.about, topic.not_about]))
 
 
 def _told(topic: Topic, votes: Sequence[Vote]) -> list[_Told]:

@@ -14,6 +14,7 @@ from functools import partial
 from itertools import groupby
 
 from monitor.alert import Alert
+from monitor.background import BLOCK
 from monitor.identity import headline
 from monitor.labelled import StreamItem
 from monitor.learning import Learning
@@ -150,8 +151,8 @@ class Rehearsal:
 
     def _show(self, moment: Sequence[StreamItem]) -> None:
         polls = self._scratch.storage.polls
-        for name, run in groupby(moment, key=lambda item: item.feed):
-            document = [keyed for item in run for keyed in self._document(item)]
+        for name, shown in groupby(sorted(moment, key=_feed), key=_feed):
+            document = [keyed for item in shown for keyed in self._document(item)]
             # Feeds list the newest first.
             polls.record_poll(
                 self._feeds[name],
@@ -189,6 +190,7 @@ async def open_rehearsal(
             reference=await scratch.encoding(open_reference, scratch.encoder),
             now=clock,
             on_report=lambda _report: None,
+            batch=BLOCK,
         )
         yield Rehearsal(scratch, scoring, clock, topics, max_age)
 
@@ -203,6 +205,10 @@ def moments(stream: Sequence[StreamItem]) -> Iterator[list[StreamItem]]:
         moment.append(item)
     if moment:
         yield moment
+
+
+def _feed(item: StreamItem) -> str:
+    return item.feed
 
 
 _EMPTY = Fetched(items=(), format="stream", etag=None, last_modified=None, body_hash="")

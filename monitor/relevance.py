@@ -1,18 +1,18 @@
 """How relevant an item is to a topic, 0–100, and why. Pure.
 
-logit = 17.6 · closeness + 10.9 · words − 204 · spread − 10 · push + 5.4 / phrases + 1.2  (+ votes)
-score = 100 · logistic(logit), of the best passage
+logit = 14.6 · closeness + 11.6 · words − 169 · spread − 8.3 · push + 4.5 / phrases  (+ votes)
+score = 100 · logistic(logit), of the best passage and the best of the topic's ``aspects``
 
-closeness   cosine of the passage with the topic's profile, both relative to ordinary news: the mean of the
-            phrases (``about`` and name), moved a little by items that scored above 70 before
-words       late interaction: for every word piece of a phrase the best cosine with any of the passage,
-            weighted by how rare the piece is; half the best phrase, half the mean of all
-spread      how much ordinary news varies along the topic: in a busy part of it more is needed to be believed
+closeness   cosine of the passage with the aspect's profile, both relative to ordinary news: the mean of its
+            phrases (``about`` and name), moved a little by items that scored above 74 before
+words       for every word piece of a phrase, as read in it, the best cosine with any of the passage, each by
+            itself; weighted by how rare the piece is; half the best phrase, half the mean of the aspect's
+spread      how much ordinary news varies along the aspect: in a busy part of it more is needed to be believed
 push        how much closer a ``not_about`` sentence is than the closest ``about`` sentence less 0.1, if it is
-phrases     their number: one sentence reaches lower cosines than the profile of four
+phrases     how many make up the aspect: one sentence reaches lower cosines than the profile of four
 votes       what examples and votes say beyond all this (``votes``)
 
-A passage of the article counts 0.55 less than headline and summary: an article has many, and so many
+A passage of the article counts 0.4 less than headline and summary: an article has many, and so many
 chances to come close by accident. ``must_mention`` and ``never_mention`` are gates on headline, summary
 and the passage: what they keep out scores 0. The numbers were fitted on twelve labelled topics;
 ``docs/design.md`` has the figures.
@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.aspects import Aspects
 from monitor.background import Background
 from monitor.passages import passages, word_gate
 from monitor.records import Evidence, Item, Score, Topic
@@ -32,25 +33,25 @@ from monitor.votes import Residual
 
 __all__ = ["CONFIDENT", "KEPT_FROM", "Measured", "Near", "Profile", "TopicVectors", "View", "judge", "look"]
 
-KEPT_FROM = 5.0
+KEPT_FROM = 1.0
 """Lower scores are not stored: nobody asks for them, and they would be most of the database."""
-CONFIDENT = 70.0
+CONFIDENT = 74.0
 """Zero-label score over which a topic learns from an item."""
 
-_CLOSENESS, _WORDS, _SPREAD, _PUSH, _ONE_PHRASE, _BIAS = 17.6, 10.9, 204.0, 10.0, 5.4, 1.2
+_CLOSENESS, _WORDS, _SPREAD, _PUSH, _ONE_PHRASE = 14.6, 11.6, 169.0, 8.3, 4.5
 _SPREADS = (0.055, 0.080)
-"""Least and most that is believed. The constants were found on topics between 0.059 and 0.078; beyond them a
+"""Least and most that is believed. The constants were found on topics between 0.059 and 0.078; beyond, a
 great subject of the reference's years, such as a pandemic, would silence every topic near it."""
 _MARGIN = 0.1
 _LEAST_IDF = 2.0
 """The rareness from which a word piece counts."""
-_PASSAGE = 0.55
+_PASSAGE = 0.4
 _ANCHOR = 14.0
 _MOST_OWN = 40.0
 """Items whose weight the phrases have in the profile, and that its own may have together."""
-_NEAR = -7.0
-"""Logit without words from which they are compared: of 2,900 pairs that score 5 or more, 20 lie below."""
-_USUAL_WORDS = 0.34
+_NEAR = -7.5
+"""Logit without words from which they are compared: of 3,800 pairs that score 5 or more, thirty lie below."""
+_USUAL_WORDS = 0.36
 """What items at a score of 50 have; the points for words are told against it."""
 _DIGITS = 4
 """Of what is learned from: the last bits of a sum depend on how many items were calculated at once."""
@@ -73,7 +74,8 @@ class TopicVectors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What a topic has learned from its own confident items: the weighted sum (d,) of their centred vectors.
+    """What a topic has learned from its own confident items: for each of its sentences (k, d) the weighted
+    sum of the centred vectors of those nearest to it.
 
     ``key`` tells the sentences and the model that this belongs to; items up to ``since`` do not count.
     """
@@ -83,9 +85,11 @@ class Profile:
     own: Array
     weight: float = 0.0
 
-    def after(self, centred: Array, probabilities: Array) -> "Profile":
-        """Return the profile after confident items (n, d) with these zero-label probabilities (n,)."""
-        own, weight = self.own + probabilities @ centred, self.weight + float(probabilities.sum())
+    def after(self, centred: Array, nearest: NDArray[np.intp], probabilities: Array) -> "Profile":
+        """Return the profile after confident items (n, d), each ``nearest`` (n,) to a sentence, with these
+        zero-label probabilities (n,)."""
+        own, weight = self.own.copy(), self.weight + float(probabilities.sum())
+        np.add.at(own, nearest, probabilities[:, None] * centred)
         if weight > _MOST_OWN:
             own, weight = own * (_MOST_OWN / weight), _MOST_OWN
         return replace(self, own=own, weight=weight)
@@ -93,19 +97,19 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """A topic against the background; word pieces of all phrases in one, ``starts`` says where each
-    begins."""
+    """A topic against the background; word pieces of all phrases in one, ``of_phrase`` says whose each is."""
 
     topic: Topic
     about: Array
     not_about: Array
     direction: Array
-    profile: Array
-    fixed: float
+    aspects: Aspects
+    profiles: Array
+    fixed: Array
     pieces: Vectors
     weights: Array
     words: tuple[str, ...]
-    starts: NDArray[np.intp]
+    of_phrase: NDArray[np.intp]
     residual: Residual | None
     same_word: float
 
@@ -117,12 +121,11 @@ class _Seen:
         alike: Array = np.maximum(0.0, best.astype(np.float64) - self.same_word) / (1.0 - self.same_word)
         return alike
 
-    def late(self, matches: Array) -> float:
-        """Return half the best phrase's share of matched words, and half the mean of all phrases'."""
-        if not len(self.starts):
-            return 0.0
-        shares = np.add.reduceat(matches * self.weights, self.starts)
-        return float(shares.max() + shares.mean()) / 2.0
+    def late(self, matches: Array) -> Array:
+        """Return how well the words of each aspect (k,) are matched."""
+        shares = np.zeros(len(self.profiles))
+        np.add.at(shares, self.of_phrase, matches * self.weights)
+        return self.aspects.words(shares)
 
     def push(self, centred: Array) -> float:
         """Return how much too close a passage is to what the topic is not about."""
@@ -134,8 +137,9 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One passage with one topic: what each part adds to the logit."""
+    """One passage with one topic, by its best aspect: what each part adds to the logit."""
 
+    aspect: int
     base: float
     words: float
     push: float
@@ -162,11 +166,12 @@ class Measured:
 class Near:
     """Passages and the topics that they may be relevant to.
 
-    ``centred`` (n, d), ``bases`` (n, topics) the logits without words and push, ``pairs`` (n, topics)
-    whether it is worth comparing words.
+    ``centred`` (n, d), ``aspects`` (n, aspects of all topics) the logits without words and push, ``bases``
+    (n, topics) the best of each topic's, ``pairs`` (n, topics) whether it is worth comparing words.
     """
 
     centred: Array
+    aspects: Array
     bases: Array
     pairs: NDArray[np.bool_]
 
@@ -184,24 +189,30 @@ class View:
     topics: tuple[_Seen, ...]
     profiles: Array
     fixed: Array
+    starts: NDArray[np.intp]
     places: Mapping[str, int]
 
     def near(self, vectors: Vectors, heard: NDArray[np.bool_]) -> Near:
         """Return which of the passages (n, d) are near to which topics; ``heard`` (n, topics) limits them."""
         centred = self.background.centred(vectors)
         closeness = _CLOSENESS * self.background.reference.closeness
-        bases = closeness * (centred @ self.profiles.T) + self.fixed
-        return Near(centred=centred, bases=bases, pairs=heard & (bases > _NEAR))
+        aspects = closeness * (centred @ self.profiles.T) + self.fixed
+        bases = np.maximum.reduceat(aspects, self.starts, axis=1) if self.topics else aspects
+        return Near(centred=centred, aspects=aspects, bases=bases, pairs=heard & (bases > _NEAR))
 
     def measure(
         self, near: Near, row: int, place: int, tokens: TokenVectors, *, of_article: bool = False
     ) -> Measured:
         """Return the parts of one passage's logit with one topic."""
-        seen, centred = self.topics[place], near.centred[row]
+        seen, centred, first = self.topics[place], near.centred[row], self.starts[place]
         residual = seen.residual
+        bases = near.aspects[row, first : first + len(seen.profiles)]
+        words = _WORDS * seen.late(seen.matches(tokens))
+        best = int(np.argmax(bases + words))
         return Measured(
-            base=float(near.bases[row, place]),
-            words=_WORDS * seen.late(seen.matches(tokens)),
+            aspect=best,
+            base=float(bases[best]),
+            words=float(words[best]),
             push=-_PUSH * self.background.reference.closeness * seen.push(centred),
             passage=-_PASSAGE if of_article else 0.0,
             votes=residual.correction(centred, tokens.ids, seen.direction, self.background)
@@ -225,8 +236,9 @@ def look(
     return View(
         background=background,
         topics=seen,
-        profiles=np.stack([of.profile for of in seen]) if seen else np.zeros((0, len(mean))),
-        fixed=np.array([of.fixed for of in seen]),
+        profiles=np.vstack([np.zeros((0, len(mean))), *(of.profiles for of in seen)]),
+        fixed=np.concatenate([np.zeros(0), *(of.fixed for of in seen)]),
+        starts=np.cumsum([0, *(len(of.profiles) for of in seen[:-1])], dtype=np.intp),
         places={of.topic.id: place for place, of in enumerate(seen)},
     )
 
@@ -239,41 +251,44 @@ def _seen(
     residual: Residual | None,
 ) -> _Seen:
     about = unit(topic.about - mean)
-    phrases = np.vstack([about, unit(topic.name - mean)])
-    middle = phrases.mean(axis=0)
-    spread = float(np.clip(background.spread(middle), *_SPREADS))
-    told = [phrase for phrase in topic.phrases if len(phrase.ids)]
-    ends = np.cumsum([len(phrase.ids) for phrase in told], dtype=np.intp)
+    aspects = Aspects.of(np.vstack([about, unit(topic.name - mean)]))
+    directions = aspects.directions
+    spread = np.clip(background.spread(directions), *_SPREADS)
+    # What is near to a sentence is near to those akin to it.
+    own = 0.0 if profile is None else aspects.kinship @ profile.own
+    counting = [_counting(phrase, background) for phrase in topic.phrases]
     return _Seen(
         topic=topic.topic,
         about=about,
         not_about=unit(topic.not_about - mean) if len(topic.not_about) else np.zeros((0, len(mean))),
-        direction=unit(middle),
-        profile=unit(_ANCHOR * unit(middle) + (0.0 if profile is None else profile.own)),
-        fixed=_BIAS + _ONE_PHRASE / len(phrases) - _SPREAD * spread,
-        pieces=np.vstack([phrase.vectors for phrase in told]) if told else topic.about[:0],
-        weights=np.concatenate([_weights(phrase, background) for phrase in told] or [np.zeros(0)]),
-        words=tuple(word for phrase in told for word in phrase.words),
-        starts=np.concatenate([[0], ends[:-1]]).astype(np.intp) if told else ends,
+        direction=unit(aspects.phrases.mean(axis=0)),
+        aspects=aspects,
+        profiles=unit(_ANCHOR * unit(directions) + own),
+        fixed=_ONE_PHRASE / aspects.sizes - _SPREAD * spread,
+        pieces=np.vstack([tokens.vectors for tokens, _ in counting if len(tokens.ids)] or [topic.about[:0]]),
+        weights=np.concatenate([weights for _, weights in counting]),
+        words=tuple(word for tokens, _ in counting for word in tokens.words),
+        of_phrase=np.repeat(np.arange(len(counting)), [len(weights) for _, weights in counting]),
         residual=residual,
         same_word=background.reference.same_word,
     )
 
 
-def _weights(phrase: TokenVectors, background: Background) -> Array:
-    """Return how much each word piece of a phrase counts: by its rareness, one in all."""
+def _counting(phrase: TokenVectors, background: Background) -> tuple[TokenVectors, Array]:
+    """Return a phrase's word pieces that count, and how much each does: by its rareness, one in all."""
     rareness = background.idf(phrase.ids)
-    counting = np.where(rareness >= _LEAST_IDF, rareness, 0.0)
-    if not counting.any():
-        counting = np.ones(len(phrase.ids))
-    weights: Array = counting / counting.sum()
-    return weights
+    rare = rareness >= _LEAST_IDF
+    if not rare.any():
+        rare, rareness = np.ones(len(phrase.ids), bool), np.ones(len(phrase.ids))
+    weights: Array = rareness[rare] / max(1e-9, rareness[rare].sum())
+    words = tuple(word for word, counts in zip(phrase.words, rare, strict=True) if counts)
+    return TokenVectors(ids=phrase.ids[rare], words=words, vectors=phrase.vectors[rare]), weights
 
 
 def judge(
     view: View, item: Item, near: Near, rows: Sequence[int], tokens: Mapping[int, TokenVectors]
 ) -> Iterator[Score]:
-    """Yield an item's scores worth keeping: 5 or more, or so if look-alikes, votes and words did not
+    """Yield an item's scores worth keeping: 1 or more, or so if look-alikes, votes and words did not
     oppose it.
 
     ``rows`` are the places of its ``passages`` in ``near``; ``tokens`` holds the word pieces of
@@ -327,7 +342,7 @@ def _evidence(
         text=shown,
         parts=_parts(measured),
         gate=gate,
-        words=_words_found(seen, tokens),
+        words=_words_found(seen, tokens, measured.aspect),
         not_about=None if nearest_not is None else seen.topic.not_about[nearest_not],
     )
 
@@ -352,16 +367,17 @@ def _parts(measured: Measured) -> dict[str, float]:
     return parts
 
 
-def _words_found(seen: _Seen, tokens: TokenVectors) -> tuple[str, ...]:
-    """Return the topic's words that were found, the weightiest first, with the item's word where it
+def _words_found(seen: _Seen, tokens: TokenVectors, aspect: int) -> tuple[str, ...]:
+    """Return the aspect's words that were found, the weightiest first, with the item's word where it
     differs."""
     if not len(tokens.ids) or not len(seen.weights):
         return ()
     matches = seen.matches(tokens)
+    weights = seen.weights * seen.aspects.kinship[aspect][seen.of_phrase]
     found: dict[str, str] = {}
-    for piece in np.argsort(-(matches * seen.weights), kind="stable"):
+    for piece in np.argsort(-(matches * weights), kind="stable"):
         word = seen.words[piece]
-        if matches[piece] < _FOUND or not seen.weights[piece] or len(found) == _SHOWN_WORDS:
+        if matches[piece] < _FOUND or not weights[piece] or len(found) == _SHOWN_WORDS:
             break
         theirs = tokens.words[int(np.argmax(tokens.vectors @ seen.pieces[piece]))]
         same = word.casefold() == theirs.casefold()

@@ -15,9 +15,6 @@ from monitor.vectors import PieceIds, TokenVectors, Vectors, text_hash
 
 __all__ = ["remembering"]
 
-MOST_TOKENS = 1000
-"""Texts; some fifty megabytes."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -29,7 +26,6 @@ class RememberingEncoder:
         self.query_prompt, self.passage_prompt = encoder.query_prompt, encoder.passage_prompt
         self._encoder = encoder
         self._store = store
-        self._tokens: dict[str, TokenVectors] = {}
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return one unit-length vector per text, shape (n, d); new ones are put on record."""
@@ -42,19 +38,21 @@ class RememberingEncoder:
             known |= fresh
         return np.stack([known[key] for key in hashes])
 
+    def piece_vectors(self, ids: PieceIds) -> Vectors:
+        """Return word pieces (n,) as they are by themselves, shape (n, d)."""
+        return self._encoder.piece_vectors(ids)
+
     def piece_ids(self, texts: Sequence[str]) -> list[PieceIds]:
         """Return the numbers of each text's word pieces."""
         return self._encoder.piece_ids(texts)
 
-    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        """Return the vectors of each text's word pieces; too many to be kept, but for some of late."""
-        missing = [text for text in dict.fromkeys(texts) if text not in self._tokens]
-        if missing:
-            self._tokens |= dict(zip(missing, self._encoder.encode_tokens(missing), strict=True))
-        found = [self._tokens[text] for text in texts]
-        if len(self._tokens) > MOST_TOKENS:
-            self._tokens.clear()
-        return found
+    def tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Return each text's word pieces, each as it is by itself."""
+        return self._encoder.tokens(texts)
+
+    def tokens_in_context(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Return each text's word pieces as the model reads them in it."""
+        return self._encoder.tokens_in_context(texts)
 
 
 @contextmanager

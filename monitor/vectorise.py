@@ -85,8 +85,12 @@ class Vectoriser:
         return self._encoder.model
 
     async def tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        """Return the word pieces of each text, with their vectors, which are stored nowhere."""
-        return await self._encoding(self._encoder.encode_tokens, texts) if texts else []
+        """Return the word pieces of each text, each as it is by itself."""
+        return await self._encoding(self._encoder.tokens, texts) if texts else []
+
+    async def tokens_in_context(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Return the word pieces of each text as the model reads them in it."""
+        return await self._encoding(self._encoder.tokens_in_context, texts)
 
     async def pieces(self, texts: Sequence[str]) -> list[PieceIds]:
         """Return the numbers of each text's word pieces."""
@@ -101,7 +105,7 @@ async def topic_vectors(topics: Sequence[Topic], vectors: Vectoriser) -> list[To
             about=await vectors.queries(topic.about),
             not_about=await vectors.queries(topic.not_about),
             name=await vectors.queries([topic.name]),
-            phrases=tuple(await vectors.tokens([*topic.about, topic.name])),
+            phrases=tuple(await vectors.tokens_in_context([*topic.about, topic.name])),
         )
         for topic in topics
     ]

@@ -19,13 +19,12 @@ PieceIds = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenVectors:
-    """A text's word pieces, and their vectors (n, d) in it; n may be 0.
+    """A text's word pieces and their vectors (n, d), in this text or each by itself; n may be 0.
 
     ``ids`` (n,) are the pieces' numbers in the model's vocabulary, ``words`` the whole words that they are
     of.
     """
 
-    pieces: tuple[str, ...]
     ids: PieceIds
     words: tuple[str, ...]
     vectors: Vectors

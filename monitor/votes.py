@@ -23,8 +23,12 @@ __all__ = ["ANCHORS", "Ballot", "Residual", "fit"]
 ANCHORS = 150
 """How many recent items count as weak noes."""
 _ANCHOR_WEIGHT = 0.3
-_SHIFT_SD, _DIRECTION_SD, _WORDS_SD = 0.5, 3.0, 3.0
+_SHIFT_SD, _DIRECTION_SD, _WORDS_SD = 0.3, 3.0, 3.0
 """In logits: how large a correction is expected before anybody has voted."""
+_SENTENCE = 2.0
+"""The logit, for or against, at which a topic's own sentences count as known."""
+_LEAST_COMMON = 50
+"""Ballots from which what they have in common is believed in full; one alone has everything in common."""
 _LEAST_IDF = 1.5
 _STEPS, _LONGEST_STEP, _CONVERGED = 40, 2.0, 1e-5
 
@@ -45,6 +49,12 @@ class Ballot:
         """Return the weak no that an item counts for on which nobody has voted."""
         return cls(centred=centred, pieces=pieces, logit=logit, up=False, weight=_ANCHOR_WEIGHT)
 
+    @classmethod
+    def sentence(cls, centred: Array, *, up: bool) -> "Ballot":
+        """Return what a sentence of the topic counts for: ``about``, or ``not_about`` if not ``up``."""
+        nothing = np.zeros(0, np.int64)
+        return cls(centred=centred, pieces=nothing, logit=_SENTENCE if up else -_SENTENCE, up=up)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Residual:
@@ -64,13 +74,16 @@ class Residual:
 
 def fit(ballots: Sequence[Ballot], topic: Array, background: Background) -> tuple[Residual, Array]:
     """Return the correction that ballots call for, and by how many logits each pulls, shape (n,)."""
-    beside = np.stack([_beside(ballot.centred, topic) for ballot in ballots])
+    every = np.stack([_beside(ballot.centred, topic) for ballot in ballots])
+    common = every.sum(axis=0) / max(len(ballots), _LEAST_COMMON)
+    beside = every - common
     pieces, words = _matrix([_rare(ballot.pieces, background) for ballot in ballots])
     kernel = _SHIFT_SD**2 + _DIRECTION_SD**2 * (beside @ beside.T) + _WORDS_SD**2 * (words @ words.T)
     pulls = _posterior(kernel, ballots)
+    direction = _DIRECTION_SD**2 * (beside.T @ pulls)
     residual = Residual(
-        shift=float(_SHIFT_SD**2 * pulls.sum()),
-        direction=_DIRECTION_SD**2 * (beside.T @ pulls),
+        shift=float(_SHIFT_SD**2 * pulls.sum() - common @ direction),
+        direction=direction,
         words=dict(zip(pieces.tolist(), (_WORDS_SD**2 * (words.T @ pulls)).tolist(), strict=True)),
     )
     return residual, pulls

@@ -18,7 +18,7 @@ def described(encoder: Encoder, topic: Topic) -> TopicVectors:
         about=about,
         not_about=encoder.encode(topic.not_about) if topic.not_about else about[:0],
         name=name,
-        phrases=tuple(encoder.encode_tokens([*topic.about, topic.name])),
+        phrases=tuple(encoder.tokens_in_context([*topic.about, topic.name])),
     )
 
 
@@ -34,5 +34,5 @@ def all_scores(encoder: Encoder, view: View, read: Item) -> dict[str, Score]:
     """The scores of an item that are worth keeping, by topic."""
     texts = passages(read)
     near = view.near(encoder.encode(texts), np.ones((len(texts), len(view.topics)), bool))
-    tokens = dict(zip(near.rows, encoder.encode_tokens([texts[row] for row in near.rows]), strict=True))
+    tokens = dict(zip(near.rows, encoder.tokens([texts[row] for row in near.rows]), strict=True))
     return {score.topic_id: score for score in judge(view, read, near, range(len(texts)), tokens)}

@@ -56,6 +56,5 @@ def test_rare_word_pieces_are_rare() -> None:
 def test_spread_is_a_standard_deviation_of_the_reference() -> None:
     learned = NOTHING.after(250, np.full((250, 3), 9, np.float32), [])
     background = Background(reference=reference(), learned=learned)
-    assert background.spread(np.array([1.0, 0, 0])) == pytest.approx(0.2)
-    assert background.spread(np.array([0.0, 2, 0])) == pytest.approx(0.2)
-    assert background.spread(np.array([0.0, 0, 1])) == 0
+    directions = np.array([[1.0, 0, 0], [0, 2, 0], [0, 0, 1]])
+    assert background.spread(directions) == pytest.approx([0.2, 0.2, 0])

@@ -8,8 +8,13 @@ from builders import topic
 from streams import ABOUT, FLOODS
 from words import WordEncoder
 
+from monitor.configuration import load_configuration
 from monitor.examples import Result, as_json, lines, run_examples, write_junit
 from monitor.records import Topic
+from monitor.scoring import open_encoder
+from monitor.scoring.models import BUNDLED
+
+CONFIG = Path(__file__).parents[1] / "config"
 
 RIGHT = topic(
     about=(ABOUT,),
@@ -66,6 +71,14 @@ async def test_junit_counts_and_explains(tmp_path: Path) -> None:
     assert failure is not None
     assert "expected at least 50" in (failure.get("message") or "")
     assert cases[f"relevant: {ABOUT}"].find("failure") is None
+
+
+@pytest.mark.slow
+async def test_every_shipped_example_falls_on_its_side() -> None:
+    topics = load_configuration(CONFIG, {}).topics
+    assert all(min(len(topic.relevant), len(topic.irrelevant)) >= 6 for topic in topics)
+    results = await run_examples(topics, load=lambda: open_encoder(BUNDLED))
+    assert [f"{result.text}: {result.why}" for result in results if not result.passed] == []
 
 
 async def test_json_has_the_evidence() -> None:

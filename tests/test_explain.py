@@ -122,7 +122,7 @@ def test_lines_tell_what_became_of_an_item(decided: Configuration) -> None:
         "    close to “S” 30; words: Jolo, cell (cells) +25; pushed down by not_about “N” -15; cut 50",
         "    10 points short; without not_about “N” it would have matched; "
         "at sensitivity broad it would have",
-        "  under 5, or not among the topic's feeds: Unscored",
+        "  under 1, or not among the topic's feeds: Unscored",
         "",
     ]
 

@@ -50,14 +50,13 @@ def measured(change: Numbers, offset: float = 0.0) -> Reference:
     texts, words = world()
     tokens = [
         TokenVectors(
-            pieces=("a", "b", f"c{number}"),
             ids=np.array([1, 2, 10 + number]),
             words=("a", "b", "c"),
             vectors=seen(of_text, change, offset),
         )
         for number, of_text in enumerate(words)
     ]
-    return reference_statistics(seen(texts, change, offset), tokens, NUMBERS)
+    return reference_statistics(seen(texts, change, offset), tokens, tokens, NUMBERS)
 
 
 PLAIN = np.eye(WIDTH)

@@ -34,7 +34,6 @@ def told(*vectors: Vectors, words: Sequence[str] = ()) -> TokenVectors:
     """Word pieces with these vectors, each a word of its own."""
     names = tuple(words) or tuple(f"word{n}" for n in range(len(vectors)))
     return TokenVectors(
-        pieces=names,
         ids=np.arange(len(vectors)),
         words=names,
         vectors=np.stack(vectors) if vectors else NONE,
@@ -185,12 +184,12 @@ def test_phrases_without_words_count_for_nothing() -> None:
 
 
 def test_its_own_items_move_a_profile_a_little() -> None:
-    moved = judged(described(), MIDDLE, own=np.asarray(5 * NORTH, np.float64))
+    moved = judged(described(), MIDDLE, own=np.outer([5, 0], NORTH))
     assert judged(described(), MIDDLE).score < moved.score
-    profile = Profile(key="k", since=0, own=np.zeros(DIMENSIONS))
-    learned = profile.after(np.tile(NORTH, (100, 1)).astype(float), np.full(100, 0.9))
+    profile = Profile(key="k", since=0, own=np.zeros((2, DIMENSIONS)))
+    learned = profile.after(np.tile(NORTH, (100, 1)).astype(float), np.arange(100) % 2, np.full(100, 0.9))
     assert learned.weight == 40
-    assert learned.own == pytest.approx(40 * NORTH)
+    assert learned.own == pytest.approx(np.outer([20, 20], NORTH))
     assert CONFIDENT > 50
 
 

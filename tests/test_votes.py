@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -56,6 +58,25 @@ def test_a_rare_word_can_decide_and_a_common_one_cannot() -> None:
     assert correction(votes, ballot(OTHERS[0], 0)) == pytest.approx(0, abs=0.1)
 
 
+def test_what_all_candidates_have_in_common_is_no_reason_against_one_of_them() -> None:
+    season, *kinds = OTHERS
+    noes = [ballot(3 * season + kinds[0], 1, up=False)] * 20
+    anchors = [Ballot.anchor(unit(TOPIC + 3 * season), np.array([2], np.int64), -2.0)] * 40
+    alike, other = ballot(3 * season + kinds[0], 1), ballot(3 * season + kinds[1], 3)
+    assert correction([*noes, *anchors], alike) < -1.5
+    assert correction([*noes, *anchors], other) > -0.5
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_the_topics_own_sentences_hold_votes_back_and_say_little_by_themselves(up: bool) -> None:
+    sentence = Ballot.sentence(unit(TOPIC + OTHERS[0]), up=up)
+    votes = [ballot(OTHERS[0], up=not up)] * 5
+    item = ballot(OTHERS[0])
+    alone, held = correction([sentence], item), correction([*votes, *[sentence] * 3], item)
+    assert 0 < (alone if up else -alone) < abs(correction(votes[:1], item)) / 2
+    assert abs(held) < abs(correction(votes, item))
+
+
 SIDES = arrays.arrays(np.float64, DIMENSIONS, elements=st.floats(-1, 1))
 BALLOTS = st.lists(
     st.builds(
@@ -80,6 +101,16 @@ def test_any_votes_end_in_a_finite_correction_that_is_the_same_every_time(ballot
     assert all(
         (pull >= -1e-9) == voted.up or abs(pull) < 1e-6 for pull, voted in zip(pulls, ballots, strict=True)
     )
+
+
+@given(BALLOTS, BALLOTS)
+def test_no_weighs_what_yes_weighs(ballots: list[Ballot], asked: list[Ballot]) -> None:
+    residual, pulls = fit(ballots, TOPIC, BACKGROUND)
+    opposite = fit([replace(one, up=not one.up, logit=-one.logit) for one in ballots], TOPIC, BACKGROUND)
+    assert opposite[1] == pytest.approx(-pulls, abs=1e-4)
+    for of in asked:
+        said = (of.centred, of.pieces, TOPIC, BACKGROUND)
+        assert opposite[0].correction(*said) == pytest.approx(-residual.correction(*said), abs=1e-2)
 
 
 @given(BALLOTS, st.data())

@@ -29,17 +29,24 @@ class WordEncoder:
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors
 
-    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+    def tokens_in_context(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Return the same as ``tokens``: to this encoder a word means the same everywhere."""
+        return self.tokens(texts)
+
+    def tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         """Return one unit vector per word; each word is one piece."""
         return [
             TokenVectors(
-                pieces=tuple(words),
                 ids=ids,
                 words=tuple(words),
                 vectors=np.eye(_DIMENSIONS, dtype=np.float32)[ids],
             )
             for words, ids in zip(map(_words, texts), self.piece_ids(texts), strict=True)
         ]
+
+    def piece_vectors(self, ids: PieceIds) -> Vectors:
+        """Return one unit vector per word piece, shape (n, 256)."""
+        return np.eye(_DIMENSIONS, dtype=np.float32)[ids]
 
     def piece_ids(self, texts: Sequence[str]) -> list[PieceIds]:
         """Return each word's place in the vectors."""

@@ -17,18 +17,22 @@ from monitor.vectors import Array, TokenVectors, Vectors, unit
 
 __all__ = ["reference_statistics"]
 
-_RELATED, _WORD = 0.7597, 0.3591
+_RELATED, _WORD = 0.7597, 0.2504
 """Mean centred cosine of neighbours of one kind; mean of the best cosines that the word pieces of a text find
 in an unrelated one."""
 _SPREAD = 0.0888
 """Median spread of the texts' directions, 0.0965, brought to what topics have by the shipped reference."""
-_SAME_WORD = 0.3
+_SAME_WORD = 0.2
 _WEIGHT = 3000.0
 """Items that this reference counts for: less than a shipped one, which is of news."""
 
 
-def reference_statistics(vectors: Vectors, tokens: Sequence[TokenVectors], kinds: Sequence[int]) -> Reference:
+def reference_statistics(
+    vectors: Vectors, read: Sequence[TokenVectors], alone: Sequence[TokenVectors], kinds: Sequence[int]
+) -> Reference:
     """Return the reference of a model by its vectors (n, d) and word pieces of the ``reference_texts``.
+
+    Those are wanted both as ``read`` in the text and each ``alone``.
 
     ``kinds`` (n,) are the numbers of the lists that the texts come from.
     """
@@ -40,10 +44,10 @@ def reference_statistics(vectors: Vectors, tokens: Sequence[TokenVectors], kinds
     return Reference(
         mean=mean,
         covariance=(covariance + even) / 2.0 * (_SPREAD / spread) ** 2,
-        shares=_shares(tokens),
+        shares=_shares(alone),
         weight=_WEIGHT,
         closeness=_RELATED / _related(centred, kinds),
-        same_word=1.0 - (1.0 - _SAME_WORD) * (1.0 - _word_match(tokens, kinds)) / (1.0 - _WORD),
+        same_word=1.0 - (1.0 - _SAME_WORD) * (1.0 - _word_match(read, alone, kinds)) / (1.0 - _WORD),
     )
 
 
@@ -57,10 +61,10 @@ def _related(centred: Array, kinds: Sequence[int]) -> float:
     return float((centred[alike] * centred[np.array(alike) + 1]).sum(axis=1).mean())
 
 
-def _word_match(tokens: Sequence[TokenVectors], kinds: Sequence[int]) -> float:
+def _word_match(read: Sequence[TokenVectors], alone: Sequence[TokenVectors], kinds: Sequence[int]) -> float:
     best = [
-        (tokens[n].vectors @ tokens[n + 1].vectors.T).max(axis=1)
+        (read[n].vectors @ alone[n + 1].vectors.T).max(axis=1)
         for n, (kind, other) in enumerate(pairwise(kinds))
-        if kind != other and len(tokens[n].ids) and len(tokens[n + 1].ids)
+        if kind != other and len(read[n].ids) and len(alone[n + 1].ids)
     ]
     return float(np.concatenate(best).mean())

@@ -3,6 +3,7 @@
 models ── what a model's folder says of it
 compiled ── runs converted models (OpenVINO); convert ── makes them, in a process of its own
 encoder ── runs any model as it is (PyTorch)
+vocabulary ── what a model makes of each word piece by itself
 references ── what broad news looks like to a model
 """
 
@@ -41,11 +42,17 @@ class Encoder(Protocol):
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return one unit-length vector per text, shape (n, d)."""
 
-    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        """Return the vectors of each text's word pieces, without the model's own marks."""
+    def tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Return each text's word pieces, each as it is by itself, without the model's own marks; cheap."""
+
+    def tokens_in_context(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Return each text's word pieces as the model reads them in it; as dear as ``encode``."""
+
+    def piece_vectors(self, ids: PieceIds) -> Vectors:
+        """Return word pieces (n,) as they are by themselves, shape (n, d)."""
 
     def piece_ids(self, texts: Sequence[str]) -> list[PieceIds]:
-        """Return the numbers of each text's word pieces, those of ``encode_tokens``; cheap."""
+        """Return the numbers of each text's word pieces, those of ``tokens``; cheaper."""
 
 
 def open_encoder(
@@ -93,7 +100,8 @@ def open_reference(encoder: Encoder) -> Reference:
     texts = [text for kind in kinds for text in kind]
     reference = reference_statistics(
         encoder.encode([encoder.passage_prompt + text for text in texts]),
-        encoder.encode_tokens(texts),
+        encoder.tokens_in_context(texts),
+        encoder.tokens(texts),
         [number for number, kind in enumerate(kinds) for _ in kind],
     )
     keep(encoder.model, reference)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 
 import numpy as np
 import openvino
@@ -23,6 +23,7 @@ from tokenizers import Encoding, Tokenizer
 from monitor.caches import cache_folder
 from monitor.errors import ModelError
 from monitor.scoring.models import ModelFolder
+from monitor.scoring.vocabulary import Vocabulary
 from monitor.vectors import PieceIds, TokenVectors, Vectors
 
 logger = logging.getLogger(__name__)
@@ -38,13 +39,21 @@ _LONGEST_CONVERSION = 600
 class CompiledEncoder:
     """A converted model, and what tells its vectors from another model's."""
 
-    def __init__(self, folder: ModelFolder, tokenizer: Tokenizer, model: openvino.CompiledModel) -> None:
+    def __init__(self, folder: ModelFolder, tokenizer: Tokenizer, converted: Path) -> None:
         self.model = folder.identity
         self.query_prompt = folder.query_prompt
         self.passage_prompt = folder.passage_prompt
         self._pooling = folder.pooling
         self._tokenizer = tokenizer
-        self._request = model.create_infer_request()
+        self._request = _compiled(converted).create_infer_request()
+        before, after = _marks(tokenizer)
+        self._vocabulary = Vocabulary(
+            converted.with_suffix(".words"),
+            tokenizer.get_vocab_size(),
+            before=before,
+            after=after,
+            run=self._states,
+        )
 
     @classmethod
     def load(cls, folder: ModelFolder) -> Self:
@@ -54,7 +63,7 @@ class CompiledEncoder:
         tokenizer.enable_truncation(folder.max_tokens or _DEFAULT_MAX_TOKENS)
         kept = cache_folder() / "models" / f"{folder.weights}-{openvino.__version__.partition('-')[0]}.xml"
         if kept.exists():
-            return cls(folder, tokenizer, _compiled(kept))
+            return cls(folder, tokenizer, kept)
         try:
             kept.parent.mkdir(parents=True, exist_ok=True)
             parent: Path | None = kept.parent
@@ -65,15 +74,15 @@ class CompiledEncoder:
             made = Path(scratch) / kept.name
             _convert(folder, made)
             if parent is None:
-                return cls(folder, tokenizer, _compiled(made))
+                return cls(folder, tokenizer, made)
             # The weights first: who finds the description finds them too.
             made.with_suffix(".bin").replace(kept.with_suffix(".bin"))
             made.replace(kept)
-        return cls(folder, tokenizer, _compiled(kept))
+        return cls(folder, tokenizer, kept)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return one unit-length vector per text, shape (n, d), float32."""
-        encodings = self._tokenizer.encode_batch(list(texts))
+        encodings = self._tokenizer.encode_batch_fast(list(texts))
         pooled: list[Vectors | None] = [None] * len(texts)
         for positions, mask, states in self._run(encodings):
             weights = mask if self._pooling == "mean" else np.eye(1, mask.shape[1], dtype=np.float32)
@@ -83,28 +92,31 @@ class CompiledEncoder:
                 pooled[position] = vector
         return np.array(pooled, dtype=np.float32)
 
-    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        """Return the vectors of each text's word pieces, without the model's own marks."""
+    def tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Return each text's word pieces, each as it is by itself."""
+        encodings = self._tokenizer.encode_batch(list(texts))
+        vectors = self._vocabulary.vectors([_ids(encoding) for encoding in encodings])
+        return [_told(*told) for told in zip(texts, encodings, vectors, strict=True)]
+
+    def tokens_in_context(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Return each text's word pieces as the model reads them in it."""
         encodings = self._tokenizer.encode_batch(list(texts))
         found: list[TokenVectors | None] = [None] * len(texts)
         for positions, _, states in self._run(encodings):
             for position, of_text in zip(positions, states, strict=True):
                 encoding = encodings[position]
-                real = _real(encoding)
-                vectors = of_text[real]
+                vectors = of_text[: len(encoding)][_real(encoding)]
                 vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-                found[position] = TokenVectors(
-                    pieces=tuple(encoding.tokens[n] for n in real),
-                    ids=np.array([encoding.ids[n] for n in real], np.int64),
-                    words=_words(texts[position], encoding, real),
-                    vectors=vectors.astype(np.float32),
-                )
+                found[position] = _told(texts[position], encoding, vectors)
         return [tokens for tokens in found if tokens is not None]
 
+    def piece_vectors(self, ids: PieceIds) -> Vectors:
+        """Return word pieces (n,) as they are by themselves, shape (n, d)."""
+        return self._vocabulary.vectors([ids])[0]
+
     def piece_ids(self, texts: Sequence[str]) -> list[PieceIds]:
-        """Return the numbers of each text's word pieces, those of ``encode_tokens``; cheap."""
-        encodings = self._tokenizer.encode_batch(list(texts))
-        return [np.array([of.ids[n] for n in _real(of)], np.int64) for of in encodings]
+        """Return the numbers of each text's word pieces, those of ``tokens``."""
+        return [_ids(of_text) for of_text in self._tokenizer.encode_batch_fast(list(texts))]
 
     def _run(
         self, encodings: Sequence[Encoding]
@@ -120,20 +132,42 @@ class CompiledEncoder:
             states = self._request.infer([ids, mask], share_outputs=True)[0]
             yield positions, mask.astype(np.float32), states
 
+    def _states(self, ids: PieceIds) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = self._request.infer([ids, np.ones_like(ids)])[0]
+        return found
 
-def _real(encoding: Encoding) -> list[int]:
-    return [n for n, special in enumerate(encoding.special_tokens_mask) if not special]
+
+def _marks(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """Return the model's own marks in front of a text and behind it."""
+    encoding = tokenizer.encode("a")
+    real = np.flatnonzero(_real(encoding))
+    return encoding.ids[: real[0]], encoding.ids[real[-1] + 1 :]
 
 
-def _words(text: str, encoding: Encoding, real: Sequence[int]) -> tuple[str, ...]:
+def _told(text: str, encoding: Encoding, vectors: Vectors) -> TokenVectors:
+    return TokenVectors(ids=_ids(encoding), words=_words(text, encoding), vectors=vectors)
+
+
+def _ids(encoding: Encoding) -> PieceIds:
+    ids: PieceIds = np.array(encoding.ids, np.int64)
+    return ids[_real(encoding)]
+
+
+def _real(encoding: Encoding) -> NDArray[np.bool_]:
+    """Return which word pieces are the text's own."""
+    real: NDArray[np.bool_] = np.array(encoding.special_tokens_mask) == 0
+    return real
+
+
+def _words(text: str, encoding: Encoding) -> tuple[str, ...]:
     """Return the word of ``text`` that each piece is of."""
-    found = []
-    for n in real:
-        word = encoding.token_to_word(n)
-        span = None if word is None else encoding.word_to_chars(word)
-        start, end = span or encoding.offsets[n]
-        found.append(text[start:end].strip())
-    return tuple(found)
+    pieces = list(zip(encoding.word_ids, encoding.offsets, encoding.special_tokens_mask, strict=True))
+    spans = dict[int, tuple[int, int]]()
+    for word, (start, end), _ in pieces:
+        if word is not None:
+            spans[word] = (spans.get(word, (start, end))[0], end)
+    places = [span if word is None else spans[word] for word, span, special in pieces if not special]
+    return tuple(text[start:end].strip() for start, end in places)
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[tuple[list[int], int]]:

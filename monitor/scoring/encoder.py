@@ -12,10 +12,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
+from monitor.caches import cache_folder
 from monitor.errors import ModelError
 from monitor.scoring.models import ModelFolder
+from monitor.scoring.vocabulary import Vocabulary
 from monitor.vectors import PieceIds, TokenVectors, Vectors
 
 _BATCH = 32
@@ -29,6 +32,15 @@ class SentenceEncoder:
         self.query_prompt = folder.query_prompt
         self.passage_prompt = folder.passage_prompt
         self._transformer = transformer
+        marked, own = self._pieces("a")
+        ids, real = marked.tolist(), np.flatnonzero(own)
+        self._vocabulary = Vocabulary(
+            cache_folder() / "models" / f"{folder.weights}.words",
+            len(transformer.tokenizer),
+            before=ids[: real[0]],
+            after=ids[real[-1] + 1 :],
+            run=self._states,
+        )
 
     @classmethod
     def load(cls, folder: ModelFolder) -> Self:
@@ -52,36 +64,53 @@ class SentenceEncoder:
             )
         return np.asarray(vectors, dtype=np.float32)
 
-    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        """Return the vectors of each text's word pieces, without the model's own marks."""
+    def tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Return each text's word pieces, each as it is by itself."""
+        ids = self.piece_ids(texts)
+        return [self._told(*told) for told in zip(ids, self._vocabulary.vectors(ids), strict=True)]
+
+    def tokens_in_context(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Return each text's word pieces as the model reads them in it."""
         states = self._transformer.encode(
             list(texts), batch_size=_BATCH, output_value="token_embeddings", show_progress_bar=False
         )
         found = []
         for text, of_text in zip(texts, states, strict=True):
             ids, real = self._pieces(text)
-            vectors = of_text[real].float().numpy()
+            vectors = of_text.float().numpy()[: len(ids)][real]
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-            pieces = tuple(self._transformer.tokenizer.convert_ids_to_tokens(ids.tolist()))
-            # A piece that is not the first of its word is shown as it is: slow tokenizers tell no more.
-            words = tuple(piece.removeprefix("##").strip("\u2581\u0120") for piece in pieces)
-            found.append(TokenVectors(pieces=pieces, ids=ids, words=words, vectors=vectors))
+            found.append(self._told(ids[real], vectors))
         return found
 
-    def piece_ids(self, texts: Sequence[str]) -> list[PieceIds]:
-        """Return the numbers of each text's word pieces, those of ``encode_tokens``; cheap."""
-        return [self._pieces(text)[0] for text in texts]
+    def piece_vectors(self, ids: PieceIds) -> Vectors:
+        """Return word pieces (n,) as they are by themselves, shape (n, d)."""
+        return self._vocabulary.vectors([ids])[0]
 
-    def _pieces(self, text: str) -> tuple[PieceIds, list[int]]:
-        """Return the numbers of a text's word pieces, and their places among the model's own marks."""
+    def piece_ids(self, texts: Sequence[str]) -> list[PieceIds]:
+        """Return the numbers of each text's word pieces, those of ``tokens``."""
+        return [ids[real] for ids, real in map(self._pieces, texts)]
+
+    def _pieces(self, text: str) -> tuple[PieceIds, NDArray[np.bool_]]:
+        """Return the numbers of a text's word pieces with the model's own marks, and which are not marks."""
         told = self._transformer.tokenizer(
             text,
             truncation=True,
             max_length=self._transformer.max_seq_length,
             return_special_tokens_mask=True,
         )
-        real = [n for n, mark in enumerate(told["special_tokens_mask"]) if not mark]
-        return np.array([told["input_ids"][n] for n in real], np.int64), real
+        return np.array(told["input_ids"], np.int64), np.array(told["special_tokens_mask"], np.int64) == 0
+
+    def _states(self, ids: PieceIds) -> NDArray[np.float32]:
+        asked = torch.from_numpy(ids)
+        with torch.no_grad():
+            read = self._transformer[0]({"input_ids": asked, "attention_mask": torch.ones_like(asked)})
+        return np.asarray(read["token_embeddings"].float().numpy(), np.float32)
+
+    def _told(self, ids: PieceIds, vectors: Vectors) -> TokenVectors:
+        pieces = self._transformer.tokenizer.convert_ids_to_tokens(ids.tolist())
+        # A piece that is not the first of its word is shown as it is: slow tokenizers tell no more.
+        words = tuple(piece.removeprefix("##").strip("\u2581\u0120") for piece in pieces)
+        return TokenVectors(ids=ids, words=words, vectors=vectors)
 
 
 def _cpu_has_bf16() -> bool:

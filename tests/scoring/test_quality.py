@@ -25,7 +25,7 @@ from monitor.watchlist import SENSITIVITIES, read_watchlists
 pytestmark = pytest.mark.slow
 DATA = Path(__file__).parents[3] / "shared" / "data" / "relevance"
 SAMPLED = 10
-FLOORS = {"average precision": 0.825, "f1 balanced": 0.73, "precision strict": 0.925, "recall broad": 0.785}
+FLOORS = {"average precision": 0.855, "f1 balanced": 0.74, "precision strict": 0.91, "recall broad": 0.83}
 MOST_CALIBRATION_ERROR = 0.15
 """Not the whole stream's figures: nine in ten of the unlabelled are left out, and no profile has grown."""
 
@@ -49,7 +49,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Judged]]:
     view = first_view(encoder, [described(encoder, topic) for topic in watched.topics])
     texts = [item_text(told.item.title, told.item.summary) for told in stream]
     near = view.near(encoder.encode(texts), np.ones((len(texts), len(view.topics)), bool))
-    tokens = dict(zip(near.rows, encoder.encode_tokens([texts[row] for row in near.rows]), strict=True))
+    tokens = dict(zip(near.rows, encoder.tokens([texts[row] for row in near.rows]), strict=True))
     found = defaultdict[str, list[Judged]](list)
     for row, told in enumerate(stream):
         read = item(title=told.item.title, summary=told.item.summary)

@@ -198,7 +198,7 @@ async def test_another_model_learns_anew(open_stage: Open, storage: Storage) -> 
 
 
 async def test_a_vote_moves_what_is_like_it_and_can_be_taken_back(open_stage: Open, storage: Storage) -> None:
-    liked = "a hidden school"
+    liked = "a school"
     brought(storage, [*titles(60), liked])
     scoring = await open_stage(storage)
     await scoring.work()
