@@ -29,7 +29,11 @@ PRAGMAS = (
     "PRAGMA busy_timeout = 10000",
     "PRAGMA journal_size_limit = 67108864",
 )
-HURRIED = "PRAGMA synchronous = OFF"
+HURRIED = (
+    "PRAGMA locking_mode = EXCLUSIVE",
+    "PRAGMA synchronous = OFF",
+    "PRAGMA wal_autocheckpoint = 100000",
+)
 GUEST = "PRAGMA wal_autocheckpoint = 0"
 READER_PRAGMAS = (
     "PRAGMA query_only = ON",
@@ -161,12 +165,12 @@ def _sqlite_engine(
     def connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions behind our back
         try:
-            for pragma in READER_PRAGMAS if read_only else PRAGMAS:
+            for pragma in (
+                *(READER_PRAGMAS if read_only else PRAGMAS),
+                *(() if durable else HURRIED),
+                *((GUEST,) if guest else ()),
+            ):
                 connection.execute(pragma)
-            if not durable:
-                connection.execute(HURRIED)
-            if guest:
-                connection.execute(GUEST)
         except pysqlite3.DatabaseError as error:
             raise StorageError(f"{path}: not a usable database: {error}") from error
 
