@@ -7,6 +7,8 @@ import pytest
 from builders import keyed, opened, stored_items
 from test_cli import monitor
 
+pytestmark = pytest.mark.slow
+
 URL = "https://wire.example/1"
 
 
