@@ -104,7 +104,8 @@ def _expect_topic(config: Configuration, topic_id: str) -> None:
 
 @contextmanager
 def _opened(config: Configuration, *, read_only: bool = False) -> Iterator[Storage]:
-    storage = open_storage(config.settings.storage.url, read_only=read_only)
+    # A service that is running need not be stopped for a vote: it looks for new ones before each batch.
+    storage = open_storage(config.settings.storage.url, read_only=read_only, guest=not read_only)
     try:
         yield storage
     finally:

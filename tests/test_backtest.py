@@ -109,6 +109,7 @@ async def test_what_was_told_long_ago_is_told_again() -> None:
     assert rows(tested) == [["patrols", "0.22", "0.22", "10", "10", "0", "0"]]
 
 
+@pytest.mark.slow
 async def test_a_topic_that_comes_or_goes_has_one_side() -> None:
     tested = await compare([PATROLS], [FLOODS], of_stream(mixed(12)))
     told = as_json(tested)["topics"]

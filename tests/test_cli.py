@@ -140,6 +140,7 @@ def test_feeds_list_knows_what_was_never_polled(tmp_path: Path) -> None:
     assert "not polled yet" in listed.stdout
 
 
+@pytest.mark.slow
 class TestPrune:
     @pytest.fixture
     def config(self, tmp_path: Path) -> Path:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from sites import Site, html, link, rss, running_site
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[1]
 FEEDS = """\
 # Ours, by hand.

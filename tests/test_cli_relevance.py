@@ -11,6 +11,8 @@ from test_cli import REPOSITORY, monitor
 
 from monitor.app import utc_now
 
+pytestmark = pytest.mark.slow
+
 CAMP = "Soldiers find a hidden weapons camp in the hills"
 ABOUT = "Soldiers find a hidden camp"
 LABELLED = Path(__file__).parents[2] / "shared" / "data" / "relevance"

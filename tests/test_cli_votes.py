@@ -7,6 +7,8 @@ import pytest
 from builders import keyed, opened, stored_items
 from test_cli import monitor
 
+pytestmark = pytest.mark.slow
+
 URL = "https://wire.example/1"
 
 
@@ -46,6 +48,16 @@ def test_votes_are_given_listed_replaced_and_taken_back(folder: Path) -> None:
     assert votes(folder, "undo", "2")[0] == 0
     assert votes(folder, "list")[1] == "no votes\n"
     assert votes(folder, "undo")[2] == "monitor: there is no vote to undo\n"
+
+
+def test_votes_are_given_while_the_service_has_the_database(folder: Path) -> None:
+    with opened(folder / "monitor.db") as storage:
+        before = storage.votes.changes()
+        assert votes(folder, "add", "camps", URL, "up")[0] == 0
+        assert storage.votes.changes() > before
+        assert [vote.topic_id for vote in storage.votes.votes()] == ["camps"]
+        assert votes(folder, "undo")[0] == 0
+        assert storage.votes.votes() == []
 
 
 def test_what_nobody_knows_cannot_be_voted_on(folder: Path) -> None:

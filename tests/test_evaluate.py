@@ -19,6 +19,8 @@ from monitor.evaluate import Evaluation, as_json, evaluate, write_decisions, wri
 from monitor.labelled import Label, StreamItem
 from monitor.records import Topic
 
+pytestmark = pytest.mark.slow
+
 SCORER = Path(__file__).parents[2] / "shared" / "checks" / "score.py"
 TOPICS = (PATROLS, FLOODS)
 

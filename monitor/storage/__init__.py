@@ -392,9 +392,10 @@ class Storage:
     close: Callable[[], None]
 
 
-def open_storage(url: str, *, read_only: bool = False, durable: bool = True) -> Storage:
+def open_storage(url: str, *, read_only: bool = False, guest: bool = False, durable: bool = True) -> Storage:
     """Open the database at ``url``, made or migrated if need be; raise StorageError if it can't be served.
 
+    A ``guest`` may write while another process has the database, and expects it to be of this version.
     ``durable=False`` is for a database that is thrown away: faster, and it need not survive a power cut.
     """
     from monitor.storage.alerts import SqlAlertStore
@@ -412,7 +413,7 @@ def open_storage(url: str, *, read_only: bool = False, durable: bool = True) -> 
     from monitor.storage.troubles import SqlTroubleStore
     from monitor.storage.votes import SqlVoteStore
 
-    engine, close = open_engine(url, read_only=read_only, durable=durable)
+    engine, close = open_engine(url, read_only=read_only, guest=guest, durable=durable)
     return Storage(
         polls=SqlPollStore(engine),
         reads=SqlReadStore(engine),

@@ -29,7 +29,12 @@ PRAGMAS = (
     "PRAGMA busy_timeout = 10000",
     "PRAGMA journal_size_limit = 67108864",
 )
-HURRIED = "PRAGMA synchronous = OFF"
+HURRIED = (
+    "PRAGMA locking_mode = EXCLUSIVE",
+    "PRAGMA synchronous = OFF",
+    "PRAGMA wal_autocheckpoint = 100000",
+)
+GUEST = "PRAGMA wal_autocheckpoint = 0"
 READER_PRAGMAS = (
     "PRAGMA query_only = ON",
     "PRAGMA busy_timeout = 10000",
@@ -44,13 +49,14 @@ def sqlite_is_sound(version: tuple[int, int, int]) -> bool:
 
 
 def open_engine(
-    url: str, *, read_only: bool = False, durable: bool = True
+    url: str, *, read_only: bool = False, guest: bool = False, durable: bool = True
 ) -> tuple[sa.Engine, Callable[[], None]]:
     """Open the database at ``url`` and return its engine, and what closes it and gives up its lock.
 
     A writer brings the schema up to date first; one that is not ``durable`` is fast, and may lose everything
-    in a power cut. Raises StorageError when the URL is not one we can
-    serve, SQLite is not sound, another writer holds the database, or a reader finds none.
+    in a power cut. A ``guest`` writes a row or two beside whoever has the database. Raises StorageError when
+    the URL is not one we can serve, SQLite is not sound, another writer holds the database, or a reader or a
+    guest finds none.
     """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
@@ -65,12 +71,12 @@ def open_engine(
             "3.51.3 or newer is needed: pip install -U pysqlite3"
         )
     path = Path(parsed.database)
-    if read_only:
+    if read_only or guest:
         if not path.exists():
             raise NoDatabaseError(
                 f"{path}: there is no database yet; `monitor run` or `monitor once` makes it"
             )
-        engine = _sqlite_engine(path, read_only=True)
+        engine = _sqlite_engine(path, read_only=read_only, guest=guest)
         _expect_current(engine, path)
         return engine, engine.dispose
     with ExitStack() as opened:
@@ -146,21 +152,25 @@ def _lock(path: Path) -> IO[str]:
     return lock
 
 
-def _sqlite_engine(path: Path, *, read_only: bool = False, durable: bool = True) -> sa.Engine:
+def _sqlite_engine(
+    path: Path, *, read_only: bool = False, guest: bool = False, durable: bool = True
+) -> sa.Engine:
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(path)),
         module=pysqlite3,
-        poolclass=sa.pool.StaticPool,  # one connection: one writer, and it alone checkpoints
+        poolclass=sa.pool.StaticPool,  # one connection: whose database it is, and who alone checkpoints
         connect_args={"check_same_thread": False},
     )
 
     def connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions behind our back
         try:
-            for pragma in READER_PRAGMAS if read_only else PRAGMAS:
+            for pragma in (
+                *(READER_PRAGMAS if read_only else PRAGMAS),
+                *(() if durable else HURRIED),
+                *((GUEST,) if guest else ()),
+            ):
                 connection.execute(pragma)
-            if not durable:
-                connection.execute(HURRIED)
         except pysqlite3.DatabaseError as error:
             raise StorageError(f"{path}: not a usable database: {error}") from error
 

@@ -115,6 +115,7 @@ async def test_no_connection_may_be_made_later(site: Site) -> None:
     assert (await missing("http://127.0.0.1:1/article")).temporary
 
 
+@pytest.mark.slow
 async def test_a_page_that_keeps_the_parser_busy_costs_itself_only(site: Site) -> None:
     # Extraction takes half a minute over as many links.
     hostile = site.put("/hostile", b"<html><body>" + b"<a href=x>abc</a> " * 150_000)

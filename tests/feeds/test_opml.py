@@ -191,6 +191,7 @@ outlines = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(outlines, max_size=8))
 def test_export_and_import_agree(feeds: list[Outline]) -> None:
     read = read_opml(write_opml(feeds))

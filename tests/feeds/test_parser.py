@@ -57,6 +57,7 @@ async def test_one_process_reads_document_after_document(parser: Parser) -> None
     assert len(started) == 1
 
 
+@pytest.mark.slow
 async def test_a_document_that_hangs_costs_no_other_one(parser: Parser) -> None:
     outcomes = await asyncio.gather(*(read(parser, body) for body in (GOOD, HEAVY, GOOD, GOOD)))
     assert [type(outcome) for outcome in outcomes] == [Document, FetchFailed, Document, Document]
@@ -91,6 +92,7 @@ async def test_a_caller_that_gives_up_leaves_no_answer_behind(parser: Parser) ->
     assert isinstance(await read(parser, GOOD), Document)
 
 
+@pytest.mark.slow
 async def test_entities_that_unfold_beyond_measure_are_refused(parser: Parser) -> None:
     item = b"<item><description>&a;</description></item>"
     entity = b'<!DOCTYPE rss [<!ENTITY a "' + b"lorem " * 1000 + b'">]>'

@@ -172,6 +172,7 @@ async def test_an_attempt_is_on_record_before_the_message_leaves(
 # --- one fault at a time -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TEMPORARY)
 async def test_after_faults_every_message_is_there_once_and_in_order(
     outbox: Outbox, standin: SlackStandIn, kind: Kind
@@ -203,6 +204,7 @@ async def test_a_message_in_doubt_that_is_not_there_is_sent_again(
     assert [type(report.outcome) for report in outbox.reports] == [InDoubt, NotPosted, Posted]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["drop_before", "error_500_before", "garbage", "error", "rate_limit"])
 async def test_a_message_in_doubt_is_not_sent_again_before_somebody_could_look(
     outbox: Outbox, standin: SlackStandIn, kind: Kind
@@ -302,6 +304,7 @@ async def test_a_notifier_that_crashes_costs_nothing(
 # --- pace --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_channel_that_asks_for_time_is_left_alone_for_so_long(
     storage: Storage, database: OwnThread
 ) -> None:
@@ -316,6 +319,7 @@ async def test_a_channel_that_asks_for_time_is_left_alone_for_so_long(
         assert standin.requests == {"chat.postMessage": 3}
 
 
+@pytest.mark.slow
 async def test_at_its_own_pace_a_channel_never_has_to_ask(storage: Storage, database: OwnThread) -> None:
     stored_deliveries(storage, new_delivery(1), new_delivery(2))
     async with (
@@ -399,6 +403,7 @@ async def test_patience_ends(outbox: Outbox, standin: SlackStandIn) -> None:
     assert (await outbox.counts())["undelivered"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 30))]
 )

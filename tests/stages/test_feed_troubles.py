@@ -74,6 +74,7 @@ async def told_once_and_its_end(
     assert not desk.feed().troubles
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FAULTS)
 async def test_failures_of_each_kind(storage: Storage, kind: str) -> None:
     instead, cause, remedy = FAULTS[kind]
@@ -323,6 +324,7 @@ async def test_a_blackout_outlives_a_restart(storage: Storage) -> None:
 # --- a server that says nothing has changed ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_304_that_hides_items_is_found_out_and_the_server_believed_no_more(storage: Storage) -> None:
     unchanged = answer(b"", "304 Not Modified", 'ETag: "1"')
     async with serving() as server, desk(storage, spec(url=f"{server.origin}/feed")) as at:

@@ -92,6 +92,7 @@ def known(storage: Storage, model: str = "words@1") -> tuple[object, ...]:
     return learned.through, learned.count, learned.total.tobytes(), learned.pieces.tobytes(), profiles, found
 
 
+@pytest.mark.slow
 async def test_batches_of_any_size_and_restarts_change_nothing(
     open_stage: Open, fresh: Callable[[], Storage]
 ) -> None:
@@ -139,6 +140,7 @@ async def test_a_kill_between_the_scores_and_what_is_learned_from_them_changes_n
     assert known(cut) == known(whole)
 
 
+@pytest.mark.slow
 async def test_nothing_looks_ahead(open_stage: Open, fresh: Callable[[], Storage]) -> None:
     past, future = titles(BLOCK + 40), titles(BLOCK, seed=5)
     first, second = fresh(), fresh()

@@ -131,6 +131,7 @@ def article(n: int, guid: str, renewed: int) -> ParsedItem:
     return replace(plain, published=NOW + 3 * (n + ARTICLES * renewed) * DAY)
 
 
+@pytest.mark.slow
 @given(steps=STEPS)
 def test_whatever_a_feed_does_with_guids_each_article_is_told_once(
     lasting: Storage, steps: list[str | list[tuple[int, str, int]]]
