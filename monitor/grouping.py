@@ -2,7 +2,7 @@
 
     in a story already? ──► a copy? ──► same event in other words? ──► else a new story
 
-    logit(item, member) = 4 · closeness + 5 · words − 2 · log(1 + days) − 1.5 · [same outlet] − 1.5
+    logit(item, member) = 4 · closeness + 5 · words − 2 · log(1 + days) − 1.5 · [same outlet] − 1.55
     logit(item, story)  = half the mean over its members, half the best;  from 0 upward it is the same event
 
 closeness   cosine of the two, relative to ordinary news and to what all stories of the topic have in common
@@ -64,7 +64,10 @@ WINDOW = timedelta(days=7)
 STORIES = 100
 """How many of a topic's stories say what is common in it, those that last got an item."""
 
-_CLOSENESS, _WORDS, _DAYS, _OUTLET, _BIAS = 4.0, 5.0, 2.0, 1.5, -1.5
+_CLOSENESS, _WORDS, _DAYS, _OUTLET, _BIAS = 4.0, 5.0, 2.0, 1.5, -1.55
+_ALONE = 0.875
+"""Two word pieces by themselves are more alike than one in its sentence and one by itself: there
+is so much less room above chance."""
 _PRIOR = 20.0
 """Stories whose weight ordinary news has beside the topic's own."""
 _COMMON = 1.0
@@ -329,8 +332,8 @@ def _words(told: Telling, members: Sequence[Telling], common: Sequence[Story], l
     own, theirs = places[: len(told.pieces)], places[len(told.pieces) :]
     starts = np.cumsum([0, *(len(text) for text in texts[1:-1])])
     weights = _weights(pieces, common, lexicon.reference)
-    vectors, same_word = lexicon.vectors(pieces), lexicon.reference.same_word
-    alike = np.maximum(0.0, (vectors[own] @ vectors.T).astype(np.float64) - same_word) / (1.0 - same_word)
+    vectors, room = lexicon.vectors(pieces), _ALONE * (1.0 - lexicon.reference.same_word)
+    alike = np.maximum(0.0, (vectors[own] @ vectors.T).astype(np.float64) - (1.0 - room)) / room
 
     asked = own[: told.headline]
     best = np.maximum.reduceat(alike[: told.headline, theirs], starts, axis=1)
