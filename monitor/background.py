@@ -41,6 +41,10 @@ class Reference:
     closeness: float = 1.0
     same_word: float = 0.2
 
+    def share(self, ids: PieceIds) -> Array:
+        """Return the share of documents that hold each word piece, shape (n,); 0 for what it never met."""
+        return _at(self.shares, ids)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
@@ -92,7 +96,7 @@ class Background:
     def idf(self, ids: PieceIds) -> Array:
         """Return how rare word pieces are: the logarithm of one item in how many holds each, shape (n,)."""
         reference, learned = self.reference, self.learned
-        documents = _at(reference.shares, ids) * reference.weight + _at(learned.pieces, ids)
+        documents = reference.share(ids) * reference.weight + _at(learned.pieces, ids)
         rareness: Array = np.log((reference.weight + learned.count + 1.0) / (documents + 0.5))
         return rareness
 

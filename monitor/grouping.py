@@ -354,9 +354,6 @@ def _weights(pieces: PieceIds, common: Sequence[Story], reference: Reference) ->
         at = np.minimum(np.searchsorted(pieces, of.pieces), len(pieces) - 1)
         there = pieces[at] == of.pieces
         held[at[there]] += of.shares[there]
-    shares = np.zeros(len(pieces))
-    known = pieces < len(reference.shares)
-    shares[known] = reference.shares[pieces[known]]
-    usual = _PRIOR * np.maximum(shares, _LEAST_SHARE) + held
+    usual = _PRIOR * np.maximum(reference.share(pieces), _LEAST_SHARE) + held
     weights: Array = np.maximum(0.0, np.log((_PRIOR + len(common)) / usual) - _COMMON)
     return weights

@@ -151,8 +151,8 @@ class Rehearsal:
 
     def _show(self, moment: Sequence[StreamItem]) -> None:
         polls = self._scratch.storage.polls
-        for name, shown in groupby(sorted(moment, key=_feed), key=_feed):
-            document = [keyed for item in shown for keyed in self._document(item)]
+        for name, run in groupby(moment, key=lambda item: item.feed):
+            document = [keyed for item in run for keyed in self._document(item)]
             # Feeds list the newest first.
             polls.record_poll(
                 self._feeds[name],
@@ -205,10 +205,6 @@ def moments(stream: Sequence[StreamItem]) -> Iterator[list[StreamItem]]:
         moment.append(item)
     if moment:
         yield moment
-
-
-def _feed(item: StreamItem) -> str:
-    return item.feed
 
 
 _EMPTY = Fetched(items=(), format="stream", etag=None, last_modified=None, body_hash="")

@@ -58,11 +58,10 @@ class Vocabulary:
 def _opened(path: Path, shape: tuple[int, int]) -> Table:
     """Return the table that is kept at ``path``, a new one if there is none; in memory if it can't be."""
     try:
-        table = _mapped(path, shape)
+        return _mapped(path, shape)
     except (OSError, ValueError) as error:
         logger.warning("no_model_cache", extra={"folder": str(path.parent), "reason": str(error)})
         return np.zeros(shape, np.float16)
-    return table
 
 
 def _mapped(path: Path, shape: tuple[int, int]) -> Table:

@@ -25,7 +25,7 @@ from monitor.watchlist import SENSITIVITIES, read_watchlists
 pytestmark = pytest.mark.slow
 DATA = Path(__file__).parents[3] / "shared" / "data" / "relevance"
 SAMPLED = 10
-FLOORS = {"average precision": 0.855, "f1 balanced": 0.74, "precision strict": 0.91, "recall broad": 0.83}
+FLOORS = {"average precision": 0.855, "f1 balanced": 0.74, "precision strict": 0.915, "recall broad": 0.83}
 MOST_CALIBRATION_ERROR = 0.15
 """Not the whole stream's figures: nine in ten of the unlabelled are left out, and no profile has grown."""
 
