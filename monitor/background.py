@@ -30,8 +30,8 @@ class Reference:
     """Broad news: ``mean`` (d,), ``covariance`` (d, d), ``shares`` (pieces,) of documents that hold a piece.
 
     ``weight`` is the number of items that it counts for. ``closeness`` is what the model's cosines are to be
-    multiplied by to mean what the bundled one's do, and ``same_word`` the cosine from which two of its word
-    pieces begin to be alike.
+    multiplied by to mean what the bundled one's do, and ``same_word`` the cosine from which a word piece as
+    read in a sentence and another by itself begin to be alike.
     """
 
     mean: Array

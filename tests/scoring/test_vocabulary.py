@@ -63,6 +63,7 @@ def test_where_nothing_can_be_kept_it_is_asked_again_and_said(
 ) -> None:
     (tmp_path / "models").write_text("a file, no folder")
     model = Model()
-    vectors = [opened(tmp_path / "models" / "a.words", model).vectors([np.array([5])])[0] for _ in range(2)]
-    assert np.array_equal(*vectors)
+    path = tmp_path / "models" / "a.words"
+    one, other = (opened(path, model).vectors([np.array([5])])[0] for _ in range(2))
+    assert np.array_equal(one, other)
     assert [record.getMessage() for record in caplog.records] == ["no_model_cache"] * 2
