@@ -85,6 +85,13 @@ async def test_a_stream_is_played_in_the_order_in_which_it_was_seen(tmp_path: Pa
     assert decisions(await run(stream[::-1], labels=labels_of(stream)), tmp_path) == in_order
 
 
+async def test_items_of_one_moment_are_played_in_their_order_whatever_their_feeds(tmp_path: Path) -> None:
+    title = "soldiers find a hidden camp in the hills"
+    stream = [shown(1, title, feed="post"), shown(2, title, feed="agency"), shown(3, title, feed="gazette")]
+    rows = decisions(await run(stream, [PATROLS], labels={"patrols": {}}), tmp_path)
+    assert [(row["item_id"], row["story_id"]) for row in rows] == [("i1", "i1"), ("i2", "i1"), ("i3", "i1")]
+
+
 async def test_nothing_looks_ahead(tmp_path: Path) -> None:
     stream = mixed(40)
     half, future = stream[:20], stream[20:]
