@@ -104,7 +104,7 @@ def message_for(match: Match, topic: Topic, also_in: list[str]) -> Message:
         summary=item.summary,
         sentence=score.evidence.sentence,
         mention=topic.mention,
-        also_in=tuple(also_in),
+        sources=(item.feed_name, *also_in),
     )
 
 

@@ -204,6 +204,7 @@ async def open_pipeline(
                         store=storage.deliveries,
                         database=database,
                         notifier=notifier,
+                        now=now,
                         wall_clock=utc_now,
                         on_report=reported,
                         pace=tempo.pace,

@@ -49,6 +49,7 @@ class Deliver:
         store: DeliverStore,
         database: OwnThread,
         notifier: Notifier,
+        now: Callable[[], datetime],
         wall_clock: Callable[[], datetime],
         on_report: Callable[[DeliverReport], None],
         pace: float = PACE,
@@ -57,6 +58,7 @@ class Deliver:
         self._store = store
         self._database = database
         self._notifier = notifier
+        self._now = now
         self._wall_clock = wall_clock
         self._on_report = on_report
         self._pace = pace
@@ -72,7 +74,7 @@ class Deliver:
         if self._stopping:
             return
         now = asyncio.get_running_loop().time()
-        for channel in await self._database(self._store.open_channels):
+        for channel in await self._database(self._store.open_channels, self._now()):
             lane = self._lanes.get(channel)
             if (lane is None or lane.done()) and self._free_at.get(channel, 0.0) - now <= self._pace:
                 self._lanes[channel] = asyncio.create_task(self._run_lane(channel), name=f"lane {channel}")
@@ -81,7 +83,7 @@ class Deliver:
         """Work until nothing is open, or nothing has been settled for ``patience`` seconds; say which."""
         loop = asyncio.get_running_loop()
         last_open, progress_at = -1, loop.time()
-        while open_now := await self._database(self._store.count_open):
+        while open_now := await self._database(self._store.count_open, self._now()):
             if open_now != last_open:
                 last_open, progress_at = open_now, loop.time()
             if loop.time() - progress_at > patience:
@@ -105,7 +107,7 @@ class Deliver:
 
     async def _step(self, channel: str) -> bool:
         """Take the lane's first delivery one step further; say whether the lane may go on."""
-        open_delivery = await self._database(self._store.next_delivery, channel)
+        open_delivery = await self._database(self._store.next_delivery, channel, self._now())
         if open_delivery is None:
             return False
         delivery, state = open_delivery

@@ -48,5 +48,5 @@ def decide(item: Item, topic: Topic | None, told: Item | None, max_age: timedelt
     if now - (published or item.first_seen) > max_age:
         return Verdict(decision="quiet", reason="too_old")
     if told is not None:
-        return Verdict(decision="quiet", reason="duplicate", duplicate_of=told.id)
+        return Verdict(decision="quiet", reason="duplicate")
     return Verdict(decision="alert", reason="new")

@@ -138,8 +138,8 @@ def _known(message: Message) -> list[str]:
         known.append(f"by {message.author}")
     known.append(f"published {_time(message.published)}" if message.published else "undated")
     known.append(f"seen {_time(message.first_seen)}")
-    if message.also_in:
-        known.append("also in " + ", ".join(message.also_in))
+    if len(message.sources) > 1:
+        known.append("also in " + ", ".join(message.sources[1:]))
     return known
 
 

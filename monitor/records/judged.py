@@ -7,7 +7,7 @@ from typing import Literal
 
 from monitor.records.items import Item
 
-Decision = Literal["alert", "quiet"]
+Decision = Literal["alert", "thread", "quiet"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +54,10 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """To tell or not to tell, and why; ``duplicate_of`` is the item that already told the story."""
+    """To tell in a message of its own, in a thread, or not at all, and why (one of policy's reasons)."""
 
     decision: Decision
     reason: str
-    duplicate_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,18 @@
-"""Messages, and what became of them."""
+"""Messages, and what became of them.
+
+A *post* stands in a channel by itself; a *reply* goes into its thread, and may be shown in the channel too
+(``broadcast``); an *edit* replaces what it says.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 DeliveryState = Literal["pending", "sending", "in_doubt", "sent", "failed"]
+DeliveryKind = Literal["post", "reply", "edit"]
+Level = Literal["routine", "urgent"]
+ListingWhy = Literal["burst", "late", "held"]
+Period = Literal["daily", "weekly"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,10 +24,26 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """What a person is told, before any channel's own markup; every field is plain text.
+class Entry:
+    """An item as one line of a message; every text is plain. ``sources`` counts those of its story."""
 
-    ``also_in`` names the other feeds that showed the same item; ``mention`` is the topic's.
+    topic_name: str
+    title: str
+    url: str | None
+    source: str
+    published: datetime | None
+    first_seen: datetime
+    score: float
+    sources: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A story as a channel is told of it, before any channel's own markup; every text is plain.
+
+    The item named is the first that told it. ``sources`` are the independent ones, in order of appearance;
+    ``items`` counts all items; ``latest`` is the last one, None if it is the first; ``score`` is the
+    highest. ``mention`` is the route's or the topic's.
     """
 
     topic_name: str
@@ -35,7 +59,81 @@ class Message:
     sentence: str
     author: str | None = None
     mention: str | None = None
-    also_in: tuple[str, ...] = ()
+    level: Level = "routine"
+    sources: tuple[str, ...] = ()
+    items: int = 1
+    latest: Entry | None = None
+    acknowledged_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """What followed in a story, for its thread. ``reason`` is one of policy's, that of the weightiest entry.
+
+    ``title`` is the story's headline; ``sources`` counts the independent ones by now.
+    """
+
+    topic_name: str
+    title: str
+    reason: str
+    entries: tuple[Entry, ...]
+    sources: int
+    score: float
+    level: Level = "routine"
+    mention: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Many stories in one message, and why they are not told one by one.
+
+    A long one goes on in its thread: ``page`` counts from 0, the message itself; ``total`` counts the
+    stories of all pages. ``since`` is when the first was found, ``until`` when the last was.
+    """
+
+    why: ListingWhy
+    stories: tuple[Entry, ...]
+    total: int
+    since: datetime
+    until: datetime
+    page: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicCount:
+    """What a topic came to in a period. ``per_day`` counts its stories day by day, the oldest first."""
+
+    topic_name: str
+    stories: int
+    items: int
+    per_day: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """What a channel's topics came to in a day or week: counts, top stories, and what just missed.
+
+    ``since`` and ``until`` are in the channel's time zone, ``time_zone`` is its name.
+    """
+
+    period: Period
+    since: datetime
+    until: datetime
+    time_zone: str
+    topics: tuple[TopicCount, ...]
+    top: tuple[Entry, ...]
+    near_misses: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reminder:
+    """That nobody has acknowledged an urgent story yet; ``count`` is the how manieth time this is said."""
+
+    topic_name: str
+    title: str
+    told_at: datetime
+    count: int
+    mention: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,24 +158,41 @@ class Notice:
     entries: tuple[NoticeEntry, ...]
 
 
+Content = Message | Update | Listing | Digest | Reminder | Notice
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDelivery:
-    """A message for a channel; ``id`` is derived from what is told to whom, so it can exist only once."""
+    """A message for a channel; ``id`` is derived from what is told to whom, so it can exist only once.
+
+    ``parent_id`` is the delivery whose thread a reply goes into, or that an edit changes. ``not_before`` is
+    when it may go, None for at once; ``broadcast`` has a reply shown in the channel too.
+    """
 
     id: str
     channel: str
-    message: Message | Notice
+    message: Content
+    kind: DeliveryKind = "post"
+    parent_id: str | None = None
+    broadcast: bool = False
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One message for one channel; ``attempt`` counts the tries that have begun."""
+    """One message for one channel; ``attempt`` counts the tries that have begun.
+
+    ``parent`` is where the message landed that a reply goes under, or that an edit changes; None for a post.
+    """
 
     id: str
     channel: str
-    message: Message | Notice
+    message: Content
     attempt: int
     first_try_at: datetime | None
+    kind: DeliveryKind = "post"
+    parent: Receipt | None = None
+    broadcast: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

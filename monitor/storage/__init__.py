@@ -283,11 +283,11 @@ class SubscriptionStore(Protocol):
 class DeliverStore(Protocol):
     """What deliver asks."""
 
-    def open_channels(self) -> list[str]:
-        """Return the channels with deliveries that are not settled."""
+    def open_channels(self, now: datetime) -> list[str]:
+        """Return the channels with deliveries that are not settled and may go."""
 
-    def next_delivery(self, channel: str) -> tuple[Delivery, DeliveryState] | None:
-        """Return the channel's oldest open delivery."""
+    def next_delivery(self, channel: str, now: datetime) -> tuple[Delivery, DeliveryState] | None:
+        """Return the channel's oldest open delivery that may go; none goes before its parent is settled."""
 
     def interrupted(self) -> int:
         """Call in doubt what a process that died was sending; return how many."""
@@ -300,8 +300,8 @@ class DeliverStore(Protocol):
         """
         ...
 
-    def count_open(self) -> int:
-        """Return how many deliveries are not settled."""
+    def count_open(self, now: datetime) -> int:
+        """Return how many deliveries are not settled and may go."""
 
     def record_attempt(self, delivery: Delivery, now: datetime) -> Delivery:
         """Write ahead: from here on the message may have reached the channel; return it with its attempt."""

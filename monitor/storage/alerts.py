@@ -78,7 +78,6 @@ class SqlAlertStore:
                     item_id=item_id,
                     decision=verdict.decision,
                     reason=verdict.reason,
-                    duplicate_of=verdict.duplicate_of,
                     decided_at=now,
                 )
             )

@@ -11,6 +11,8 @@ from monitor.records import Delivery, DeliveryState, Receipt
 from monitor.storage.messages import message_from
 from monitor.storage.tables import OPEN, deliveries
 
+_PARENT = deliveries.alias("parent")
+
 
 class SqlDeliverStore:
     """The outbox: open deliveries, in order within their channel."""
@@ -18,30 +20,32 @@ class SqlDeliverStore:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def open_channels(self) -> list[str]:
-        """Return the channels with deliveries that are not settled."""
-        query = sa.select(deliveries.c.channel).where(OPEN).distinct().order_by(deliveries.c.channel)
+    def open_channels(self, now: datetime) -> list[str]:
+        """Return the channels with deliveries that are not settled and may go."""
+        query = _due(sa.select(deliveries.c.channel), now).distinct().order_by(deliveries.c.channel)
         with self._engine.connect() as db:
             return list(db.scalars(query))
 
-    def next_delivery(self, channel: str) -> tuple[Delivery, DeliveryState] | None:
-        """Return the channel's oldest open delivery."""
-        query = (
-            sa.select(deliveries)
-            .where(OPEN, deliveries.c.channel == channel)
-            .order_by(deliveries.c.position)
-            .limit(1)
-        )
+    def next_delivery(self, channel: str, now: datetime) -> tuple[Delivery, DeliveryState] | None:
+        """Return the channel's oldest open delivery that may go; none goes before its parent."""
+        landed = (_PARENT.c.receipt_channel, _PARENT.c.receipt_ts)
+        columns = sa.select(deliveries, *(column.label(f"parent_{column.name}") for column in landed))
+        query = _due(columns, now).where(deliveries.c.channel == channel)
         with self._engine.connect() as db:
-            row = db.execute(query).mappings().first()
+            row = db.execute(query.order_by(deliveries.c.position).limit(1)).mappings().first()
         if row is None:
             return None
+        landed_at = row["parent_receipt_ts"]
         delivery = Delivery(
             id=row["id"],
             channel=row["channel"],
             message=message_from(row["message"]),
             attempt=row["attempt"],
             first_try_at=row["first_try_at"],
+            # Where nothing landed that it could go under, it stands by itself.
+            kind=row["kind"] if landed_at else "post",
+            parent=Receipt(channel=row["parent_receipt_channel"], ts=landed_at) if landed_at else None,
+            broadcast=row["broadcast"],
         )
         return delivery, row["state"]
 
@@ -72,10 +76,10 @@ class SqlDeliverStore:
                 moved += db.execute(deliveries.update().where(of_topic).values(channel=channel)).rowcount
         return moved
 
-    def count_open(self) -> int:
-        """Return how many deliveries are not settled."""
+    def count_open(self, now: datetime) -> int:
+        """Return how many deliveries are not settled and may go."""
         with self._engine.connect() as db:
-            return db.scalar(sa.select(sa.func.count()).where(OPEN)) or 0
+            return db.scalar(_due(sa.select(sa.func.count()), now)) or 0
 
     def record_attempt(self, delivery: Delivery, now: datetime) -> Delivery:
         """Write ahead: from here on the message may have reached the channel; return it with its attempt."""
@@ -101,3 +105,13 @@ class SqlDeliverStore:
     def _update(self, delivery_id: str, **columns: Any) -> None:
         with self._engine.begin() as db:
             db.execute(deliveries.update().where(deliveries.c.id == delivery_id).values(**columns))
+
+
+def _due(select: sa.Select[Any], now: datetime) -> sa.Select[Any]:
+    """Return those of a selection that are open, whose time has come, and whose parent is settled."""
+    return (
+        select.join_from(deliveries, _PARENT, _PARENT.c.id == deliveries.c.parent_id, isouter=True)
+        .where(OPEN)
+        .where(sa.or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= now))
+        .where(sa.or_(_PARENT.c.id.is_(None), _PARENT.c.state.in_(("sent", "failed"))))
+    )

@@ -116,7 +116,6 @@ def _topics(db: sa.Connection, item_id: int) -> tuple[TopicHistory, ...]:
             scores,
             alerts.c.decision,
             alerts.c.reason,
-            alerts.c.duplicate_of,
             alerts.c.decided_at.label("alert_decided_at"),
         )
         .join_from(scores, alerts, sa.and_(decided, alerts.c.item_id == scores.c.item_id), isouter=True)
@@ -138,7 +137,7 @@ def _topics(db: sa.Connection, item_id: int) -> tuple[TopicHistory, ...]:
 def _verdict(row: Row) -> Verdict | None:
     if row["decision"] is None:
         return None
-    return Verdict(decision=row["decision"], reason=row["reason"], duplicate_of=row["duplicate_of"])
+    return Verdict(decision=row["decision"], reason=row["reason"])
 
 
 def _deliveries(db: sa.Connection, item_id: int) -> dict[str, list[DeliveryStatus]]:

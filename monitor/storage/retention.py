@@ -64,7 +64,6 @@ class SqlRetentionStore:
             db.execute(tombstones.insert().prefix_with("OR IGNORE", dialect="sqlite"), marks)
             for table in _ABOUT_ITEMS.values():
                 db.execute(table.delete().where(table.c.item_id.in_(ids)))
-            db.execute(alerts.update().where(alerts.c.duplicate_of.in_(ids)).values(duplicate_of=None))
             db.execute(items.delete().where(items.c.id.in_(ids)))
         return len(old)
 

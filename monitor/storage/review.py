@@ -18,7 +18,6 @@ class SqlReviewStore:
 
     def judged(self, after: int) -> list[Judgement]:
         """Return what was made of the items with a higher id, in the order in which they were stored."""
-        first = items.alias()
         decided = sa.and_(alerts.c.topic_id == scores.c.topic_id, alerts.c.item_id == scores.c.item_id)
         query = (
             sa.select(
@@ -26,12 +25,9 @@ class SqlReviewStore:
                 items.c.guid,
                 alerts.c.decision,
                 alerts.c.reason,
-                alerts.c.duplicate_of,
-                first.c.guid.label("first_guid"),
             )
             .join_from(scores, items)
             .join(alerts, decided, isouter=True)
-            .join(first, first.c.id == alerts.c.duplicate_of, isouter=True)
             .where(scores.c.item_id > after)
             .order_by(scores.c.item_id, scores.c.topic_id)
         )
@@ -68,5 +64,5 @@ class SqlReviewStore:
 def _judgement(row: Row) -> Judgement:
     verdict = None
     if row["decision"] is not None:
-        verdict = Verdict(decision=row["decision"], reason=row["reason"], duplicate_of=row["duplicate_of"])
-    return Judgement(guid=row["guid"], score=score_from(row), verdict=verdict, duplicate_of=row["first_guid"])
+        verdict = Verdict(decision=row["decision"], reason=row["reason"])
+    return Judgement(guid=row["guid"], score=score_from(row), verdict=verdict)

@@ -1,13 +1,16 @@
 """The schema. The tables are the queues: a stage finds its work by the rows that lack its mark.
 
-feeds ─< items ─< scores ─< alerts ─< deliveries          vectors (by model and text)
-   │       └────< item_versions
+feeds ─< items ─< scores ─< alerts                         vectors (by model and text)
+   │       ├────< item_versions
+   │       └────< story_items >─ stories ─< posts >─ deliveries
    ├───< troubles
    ├───< subscriptions
    └───< tombstones
 
 statistics, profiles (by topic)        what the stream and each topic's own items have taught
 votes, residuals (by topic)            what people said, and the correction that follows
+silences, regroupings                  what people muted, and which stories they split or merged by hand
+digests (by channel)                   which have been made
 
 poll takes feeds that are due; read takes items whose article is waiting; score takes the other items without
 ``scored_at``; alert takes matched scores without ``decided_at``; tell takes troubles whose beginning or end
@@ -289,11 +292,99 @@ alerts = sa.Table(
     sa.Column("item_id", sa.ForeignKey("items.id"), primary_key=True),
     sa.Column("decision", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("duplicate_of", sa.ForeignKey("items.id")),
     sa.Column("decided_at", Utc, nullable=False),
     # What an item is referred to by has to be found when it is removed.
     sa.Index("ix_alerts_item_id", "item_id"),
-    sa.Index("ix_alerts_duplicate_of", "duplicate_of"),
+)
+
+# Everything known of a story is its items; their order of being placed is that of their ids.
+stories = sa.Table(
+    "stories",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("topic_id", sa.Text, nullable=False),
+    sa.Column("opened_at", Utc, nullable=False),
+    sa.Column("touched_at", Utc, nullable=False),
+    sa.Index("ix_stories_topic_id", "topic_id", "touched_at"),
+)
+
+story_items = sa.Table(
+    "story_items",
+    metadata,
+    sa.Column("topic_id", sa.Text, primary_key=True),
+    sa.Column("item_id", sa.ForeignKey("items.id"), primary_key=True),
+    sa.Column("story_id", sa.ForeignKey("stories.id"), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    # The item of a story that it is most like, be it this story's or one that it was kept apart from.
+    sa.Column("like_id", sa.ForeignKey("items.id")),
+    sa.Index("ix_story_items_item_id", "item_id"),
+    sa.Index("ix_story_items_story_id", "story_id"),
+    sa.Index("ix_story_items_like_id", "like_id"),
+)
+
+# A log; how long it is says whether what is remembered of stories still holds.
+regroupings = sa.Table(
+    "regroupings",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", Utc, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+)
+
+# A story in a channel: the message that it is told in, and what its readers know.
+posts = sa.Table(
+    "posts",
+    metadata,
+    sa.Column("story_id", sa.ForeignKey("stories.id"), primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("topic_id", sa.Text, nullable=False),
+    sa.Column("delivery_id", sa.ForeignKey("deliveries.id"), nullable=False),
+    sa.Column("level", sa.Text, nullable=False),
+    sa.Column("told_at", Utc, nullable=False),
+    # As of the last message that the channel itself showed.
+    sa.Column("loud_at", Utc, nullable=False),
+    sa.Column("loud_sources", sa.Integer, nullable=False),
+    sa.Column("loud_score", sa.Float, nullable=False),
+    sa.Column("loud_toll", sa.Integer, nullable=False),
+    # None: nobody is to be reminded, or somebody has acknowledged it.
+    sa.Column("remind_at", Utc),
+    sa.Column("reminders", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("acked_by", sa.Text),
+    sa.Column("acked_at", Utc),
+    sa.Index("ix_posts_delivery_id", "delivery_id"),
+    sa.Index("ix_posts_channel", "channel", "told_at"),
+)
+sa.Index(
+    "ix_posts_remind_at",
+    posts.c.remind_at,
+    sqlite_where=posts.c.remind_at.is_not(None),
+    postgresql_where=posts.c.remind_at.is_not(None),
+)
+
+silences = sa.Table(
+    "silences",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("topic_id", sa.Text),
+    sa.Column("feed", sa.Text),
+    sa.Column("term", sa.Text),
+    sa.Column("until", Utc, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("created_at", Utc, nullable=False),
+    sa.Column("ended_at", Utc),
+)
+
+digests = sa.Table(
+    "digests",
+    metadata,
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("period", sa.Text, primary_key=True),
+    sa.Column("until", Utc, primary_key=True),
+    # None: there was nothing to tell.
+    sa.Column("delivery_id", sa.ForeignKey("deliveries.id")),
 )
 
 deliveries = sa.Table(
@@ -302,9 +393,15 @@ deliveries = sa.Table(
     # The order of a channel's messages; the id is derived from what is told to whom.
     sa.Column("position", sa.Integer, primary_key=True),
     sa.Column("id", sa.Text, nullable=False, unique=True),
-    # Without both: told to those who run the service.
+    # Without all three: told to those who run the service, or a digest.
     sa.Column("topic_id", sa.Text),
     sa.Column("item_id", sa.ForeignKey("items.id")),
+    sa.Column("story_id", sa.ForeignKey("stories.id")),
+    sa.Column("kind", sa.Text, nullable=False, server_default="post"),
+    # The delivery whose thread a reply goes into, or that an edit changes.
+    sa.Column("parent_id", sa.ForeignKey("deliveries.id")),
+    sa.Column("broadcast", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("not_before", Utc),
     sa.Column("channel", sa.Text, nullable=False),
     sa.Column("message", sa.JSON, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
@@ -316,6 +413,8 @@ deliveries = sa.Table(
     sa.Column("receipt_ts", sa.Text),
     sa.Column("settled_at", Utc),
     sa.Index("ix_deliveries_item_id", "item_id"),
+    sa.Index("ix_deliveries_story_id", "story_id"),
+    sa.Index("ix_deliveries_parent_id", "parent_id"),
 )
 OPEN = deliveries.c.state.in_(
     [sa.literal_column(f"'{state}'") for state in ("pending", "sending", "in_doubt")]
