@@ -16,6 +16,7 @@ from pydantic import Field, PlainValidator, SecretStr
 from monitor.errors import ConfigurationError
 from monitor.fields import (
     Channel,
+    Duration,
     Interval,
     Section,
     Text,
@@ -109,12 +110,19 @@ def _max_tokens(value: object) -> int:
     raise ValueError(f"{quoted(value)} is no length; write a number of word pieces, {_FEWEST_TOKENS} or more")
 
 
+def _count(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    raise ValueError(f"{quoted(value)} is not a number of stories; write 1 or more, without quotes")
+
+
 StorageUrl = Annotated[str, PlainValidator(_storage_url)]
 Network = Annotated[IPv4Network | IPv6Network, PlainValidator(_network)]
 Port = Annotated[int, PlainValidator(_port)]
 PublicUrl = Annotated[str, PlainValidator(_public_url)]
 Prompt = Annotated[str, PlainValidator(_prompt)]
 MaxTokens = Annotated[int, PlainValidator(_max_tokens)]
+Count = Annotated[int, PlainValidator(_count)]
 
 
 # --- sections --------------------------------------------------------------------------------------
@@ -156,9 +164,22 @@ class FetchSettings(Section):
 
 
 class AlertSettings(Section):
-    """What is still news: older items never alert."""
+    """What is still news, when a story is told and told again, and when many are told as one list.
+
+    ``max_age``: older items never alert. ``cooldown`` lies between two broadcasts of a story. A story found
+    ``late_after`` its publication is told in a list; so are those above ``most_per_topic`` or
+    ``most_per_channel`` within ``burst_window``. ``remind_after`` None: nobody is reminded.
+    """
 
     max_age: Interval = timedelta(hours=48)
+    wait_before_first: Duration = timedelta(0)
+    update_every: Interval = timedelta(minutes=5)
+    remind_after: Interval | None = None
+    cooldown: Interval = timedelta(hours=1)
+    late_after: Interval = timedelta(hours=3)
+    burst_window: Interval = timedelta(minutes=10)
+    most_per_topic: Count = 10
+    most_per_channel: Count = 20
 
 
 class WebSettings(Section):
