@@ -136,7 +136,8 @@ def _judged(row: Judgement, label: Label | None) -> Judged:
 def _decision(row: Judgement) -> str:
     if row.verdict is None:
         return ""
-    return "alert" if row.verdict.decision == "alert" else f"quiet:{row.verdict.reason}"
+    quiet = row.verdict.decision == "quiet"
+    return f"quiet:{row.verdict.reason}" if quiet else row.verdict.decision
 
 
 # --- what comes of it --------------------------------------------------------------------------------
@@ -147,7 +148,7 @@ def write_decisions(evaluation: Evaluation, path: Path) -> None:
     lines = ["topic_id\titem_id\tscore\tmatched\tdecision\tstory_id\tvoted"]
     for row in evaluation.order:
         topic_id, guid = row.score.topic_id, row.guid or ""
-        story = row.duplicate_of or guid if row.score.matched else ""
+        story = row.story_id if row.story_id is not None else ""
         voted = (topic_id, guid) in evaluation.voted
         cells = (topic_id, guid, row.score.score, int(row.score.matched), _decision(row), story, int(voted))
         lines.append("\t".join(map(str, cells)))

@@ -109,6 +109,7 @@ class Telling:
     """
 
     item_id: int
+    feed_id: int
     seen: datetime
     when: datetime | None
     outlet: str
@@ -165,6 +166,7 @@ def telling(
     text = item_text(item.title, item.summary)[:_LONGEST_TEXT]
     return Telling(
         item_id=item.id,
+        feed_id=item.feed_id,
         seen=item.first_seen,
         when=_when(item),
         outlet=outlet,
@@ -242,7 +244,9 @@ def _joins(story_id: int, reason: str, like: int) -> Placement:
 def _copied(told: Telling, stories: Sequence[Story]) -> Placement | None:
     members = [(of.id, member) for of in stories for member in of.tellings]
     for id_, member in members:
-        if told.address is not None and told.address == member.address:
+        # Items of one feed have told each other apart already, and some link them all to one page.
+        elsewhere = told.feed_id != member.feed_id
+        if told.address is not None and told.address == member.address and elsewhere:
             return _joins(id_, "same_address", member.item_id)
     for id_, member in members:
         if told.headline_key is not None and told.headline_key == member.headline_key:

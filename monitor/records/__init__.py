@@ -3,6 +3,7 @@
 Frozen, keyword-only, aware UTC datetimes. No clock, no configuration, no I/O.
 """
 
+from monitor.records.alerted import DueReminder, Membership, Outcome, Post, Rewrite, StoryItem, Waiting
 from monitor.records.configured import FeedSpec, Problem, Severity, Topic
 from monitor.records.items import Article, Item, KeyedItem, NoArticle, ParsedItem, Removal
 from monitor.records.judged import Decision, Evidence, Lesson, Match, Pull, Score, Verdict, Vote
@@ -50,7 +51,7 @@ from monitor.records.sent import (
     TopicCount,
     Update,
 )
-from monitor.records.told import DeliveryStatus, History, Judgement, TopicHistory
+from monitor.records.told import DeliveryStatus, History, Judgement, StoryPlace, TopicHistory
 
 __all__ = [
     "Article",
@@ -65,6 +66,7 @@ __all__ = [
     "Destination",
     "Digest",
     "DigestPlan",
+    "DueReminder",
     "Entry",
     "Evidence",
     "FailureKind",
@@ -85,6 +87,7 @@ __all__ = [
     "Listing",
     "ListingWhy",
     "Match",
+    "Membership",
     "Message",
     "NewDelivery",
     "NoArticle",
@@ -92,10 +95,12 @@ __all__ = [
     "NotPosted",
     "Notice",
     "NoticeEntry",
+    "Outcome",
     "ParsedItem",
     "Period",
     "PollHints",
     "PollPlan",
+    "Post",
     "PostOutcome",
     "Posted",
     "Problem",
@@ -105,11 +110,14 @@ __all__ = [
     "Receipt",
     "Reminder",
     "Removal",
+    "Rewrite",
     "Rhythm",
     "Route",
     "Score",
     "Severity",
     "Silence",
+    "StoryItem",
+    "StoryPlace",
     "Subscription",
     "Topic",
     "TopicCount",
@@ -120,4 +128,5 @@ __all__ = [
     "Update",
     "Verdict",
     "Vote",
+    "Waiting",
 ]

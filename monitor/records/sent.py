@@ -14,6 +14,9 @@ Level = Literal["routine", "urgent"]
 ListingWhy = Literal["burst", "late", "held"]
 Period = Literal["daily", "weekly"]
 
+STORIES_PER_PAGE = 25
+"""Of a list: what Slack takes in one message, with room to spare."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:

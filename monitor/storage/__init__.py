@@ -10,11 +10,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from monitor.background import Learned
+from monitor.policy import Traffic
 from monitor.records import (
     Article,
     Changes,
     Delivery,
+    DeliveryKind,
     DeliveryState,
+    DueReminder,
     Feed,
     FeedSpec,
     FetchOutcome,
@@ -24,18 +27,22 @@ from monitor.records import (
     KeyedItem,
     KnownTrouble,
     Lesson,
+    ListingWhy,
     Match,
     NewDelivery,
     NoArticle,
+    Outcome,
     PollPlan,
+    Post,
     Pull,
     Receipt,
     Removal,
     Rhythm,
     Score,
+    StoryItem,
     Subscription,
-    Verdict,
     Vote,
+    Waiting,
 )
 from monitor.relevance import Profile
 from monitor.vectors import Vectors
@@ -200,17 +207,44 @@ class AlertStore(Protocol):
     def undecided(self, limit: int) -> list[Match]:
         """Return matches without a decision, in the order in which their items were stored."""
 
-    def told_before(self, match: Match, since: datetime) -> list[Item]:
-        """Return items that alerted the topic since then and share the match's address or headline."""
+    def grouped(self, topic_id: str, since: datetime, last: int) -> list[tuple[int, Item]]:
+        """Return the items of a topic's stories touched since then, and of the last ones, with story ids."""
 
-    def other_sources(self, item: Item) -> list[str]:
-        """Return the names of the other feeds that have shown the item, by address or headline."""
-
-    def record_decision(
-        self, match: Match, verdict: Verdict, deliveries: Sequence[NewDelivery], now: datetime
-    ) -> bool:
-        """Store a decision, and with it the deliveries that follow; False if the match waits no more."""
+    def regroupings(self) -> int:
+        """Return how often stories have been split or merged by hand."""
         ...
+
+    def story(self, story_id: int) -> tuple[list[StoryItem], int]:
+        """Return a story's first and last items, the earliest first, and the number of all."""
+        ...
+
+    def posts(self, story_id: int) -> dict[str, Post]:
+        """Return how each channel knows a story."""
+
+    def traffic(self, channel: str, topic_id: str, since: datetime) -> Traffic:
+        """Return how many top-level messages a channel has been given since then."""
+
+    def delivery(self, delivery_id: str) -> Waiting | None:
+        """Return a delivery as it stands."""
+
+    def last_child(self, parent_id: str, kind: DeliveryKind) -> Waiting | None:
+        """Return the last reply or edit of a post."""
+
+    def last_listing(self, channel: str, why: ListingWhy, since: datetime) -> Waiting | None:
+        """Return the last list of stories that was begun for a channel since then, for this reason."""
+
+    def last_page(self, listing_id: str) -> Waiting | None:
+        """Return the last page of a list, which is the list itself while there is no other."""
+
+    def record_decision(self, match: Match, outcome: Outcome, now: datetime) -> tuple[bool, int | None]:
+        """Store a decision with all that follows; say whether the match still waited, and its story's id."""
+        ...
+
+    def due_reminders(self, now: datetime) -> list[DueReminder]:
+        """Return the posts whose readers are to be reminded."""
+
+    def record_reminder(self, due: DueReminder, post: Post, reminder: NewDelivery, now: datetime) -> None:
+        """Store a reminder, and when the next one is due; nothing if it was acknowledged in the meantime."""
 
 
 class TroubleStore(Protocol):

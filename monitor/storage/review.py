@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from monitor.records import Item, Judgement, Match, Verdict
 from monitor.storage.rows import ITEM_WITH_FEED, Row, item_from, score_from
-from monitor.storage.tables import alerts, items, scores
+from monitor.storage.tables import alerts, items, scores, story_items
 
 
 class SqlReviewStore:
@@ -19,15 +19,20 @@ class SqlReviewStore:
     def judged(self, after: int) -> list[Judgement]:
         """Return what was made of the items with a higher id, in the order in which they were stored."""
         decided = sa.and_(alerts.c.topic_id == scores.c.topic_id, alerts.c.item_id == scores.c.item_id)
+        placed = sa.and_(
+            story_items.c.topic_id == scores.c.topic_id, story_items.c.item_id == scores.c.item_id
+        )
         query = (
             sa.select(
                 scores,
                 items.c.guid,
                 alerts.c.decision,
                 alerts.c.reason,
+                story_items.c.story_id,
             )
             .join_from(scores, items)
             .join(alerts, decided, isouter=True)
+            .join(story_items, placed, isouter=True)
             .where(scores.c.item_id > after)
             .order_by(scores.c.item_id, scores.c.topic_id)
         )
@@ -65,4 +70,4 @@ def _judgement(row: Row) -> Judgement:
     verdict = None
     if row["decision"] is not None:
         verdict = Verdict(decision=row["decision"], reason=row["reason"])
-    return Judgement(guid=row["guid"], score=score_from(row), verdict=verdict)
+    return Judgement(guid=row["guid"], score=score_from(row), verdict=verdict, story_id=row["story_id"])
