@@ -7,11 +7,12 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from monitor.dispatch import Dispatch, Told, reminder_for
 from monitor.grouping import Placement
 from monitor.policy import Facts, Rules, gate, step, verdict
-from monitor.quiethours import quiet_until
+from monitor.quiethours import held_until
 from monitor.records import (
     ChannelPlan,
     Destination,
@@ -21,19 +22,22 @@ from monitor.records import (
     Message,
     Outcome,
     Route,
+    Silence,
     StoryItem,
     Topic,
     Verdict,
 )
 from monitor.routing import Facts as RoutedFacts
 from monitor.routing import Timing, destinations
+from monitor.settings import AlertSettings
+from monitor.silencing import silenced_by
 from monitor.sources import origins
 from monitor.storage import AlertStore
 from monitor.storybook import Storybook
 from monitor.threads import OwnThread
 from monitor.tolls import toll
 
-__all__ = ["Alert", "AlertReport", "Orders"]
+__all__ = ["Alert", "AlertReport", "Orders", "orders_for"]
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +66,33 @@ class Orders:
     burst_window: timedelta
 
 
+def orders_for(
+    topics: Sequence[Topic],
+    alerts: AlertSettings,
+    routes: Sequence[Route] = (),
+    channels: Mapping[str, ChannelPlan] = MappingProxyType({}),
+) -> Orders:
+    """Return what the configuration asks for."""
+    return Orders(
+        topics={topic.id: topic for topic in topics},
+        routes=routes,
+        channels=channels,
+        timing=Timing(
+            wait_before_first=alerts.wait_before_first,
+            update_every=alerts.update_every,
+            remind_after=alerts.remind_after,
+        ),
+        rules=Rules(
+            max_age=alerts.max_age,
+            cooldown=alerts.cooldown,
+            late_after=alerts.late_after,
+            most_per_topic=alerts.most_per_topic,
+            most_per_channel=alerts.most_per_channel,
+        ),
+        burst_window=alerts.burst_window,
+    )
+
+
 class Alert:
     """Decides on matches one after the other, so that each decision knows those before it."""
 
@@ -69,7 +100,7 @@ class Alert:
         self,
         *,
         store: AlertStore,
-        silences: SilenceStore,
+        silences: Callable[[datetime], Sequence[Silence]],
         database: OwnThread,
         storybook: Storybook,
         orders: Orders,
@@ -138,7 +169,7 @@ class Alert:
             score=placement.score,
             like_id=placement.like,
         )
-        silenced = silenced_by(match.item, topic.id, self._silences.active(now), now) is not None
+        silenced = silenced_by(match.item, topic.id, self._silences(now), now) is not None
         max_age = self._orders.rules.max_age
         reason = gate(match.item, topic, silenced=silenced, max_age=max_age, now=now)
         if reason is not None:
@@ -149,7 +180,8 @@ class Alert:
         steps = []
         for destination in self._destinations(told):
             post = posts.get(destination.channel)
-            until = self._quiet_until(destination, now)
+            plan = self._orders.channels.get(destination.channel)
+            until = held_until(plan.quiet_hours if plan else None, destination.level, now)
             traffic = self._store.traffic(destination.channel, topic.id, now - self._orders.burst_window)
             one = step(match.item, told.facts, destination, post, traffic, until, self._orders.rules, now)
             dispatch.take(one, destination, post, until)
@@ -191,14 +223,6 @@ class Alert:
         tags = frozenset[str]().union(*(one.item.feed_tags for one in told.items))
         facts = RoutedFacts(topic=told.topic, tags=tags, score=told.facts.score, sources=told.facts.sources)
         return destinations(facts, self._orders.routes, self._orders.timing)
-
-    def _quiet_until(self, destination: Destination, now: datetime) -> datetime | None:
-        plan = self._orders.channels.get(destination.channel)
-        if plan is None or plan.quiet_hours is None:
-            return None
-        if destination.level == "urgent" and plan.quiet_hours.urgent_passes:
-            return None
-        return quiet_until(plan.quiet_hours, now)
 
     def _remind(self) -> None:
         now = self._now()

@@ -16,12 +16,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from statistics import median_low
 
-from monitor.alert import Alert, AlertReport
+from monitor.alert import Alert, AlertReport, orders_for
 from monitor.blackout import Blackout
 from monitor.configuration import Configuration
 from monitor.deliver import PACE, SETTLE, Deliver, DeliverReport
 from monitor.errors import MonitorError
 from monitor.feeds import FetchLimits, open_articles, open_source
+from monitor.grouping import Lexicon
 from monitor.health import Health
 from monitor.notify import Notifier, open_console, open_slack
 from monitor.policy import told_since
@@ -34,6 +35,7 @@ from monitor.score import ScoreReport, Scoring, open_scoring
 from monitor.scoring import open_reference
 from monitor.settings import fetch_proxy, slack_bot_token
 from monitor.storage import Storage, open_storage
+from monitor.storybook import Storybook
 from monitor.subscribe import Subscribe, open_subscribe
 from monitor.tell import GATHER, Tell
 from monitor.threads import OwnThread
@@ -81,15 +83,23 @@ class Wakes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WithModel:
+    """The stages that need the model."""
+
+    scoring: Scoring
+    alert: Alert
+    reembed: Reembed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """The stages, ready to work. ``scoring`` comes true when the model is loaded."""
+    """The stages, ready to work; those ``with_model`` once it is loaded."""
 
     storage: Storage
     database: OwnThread
     poll: Poll
     read: Read
-    scoring: asyncio.Task[tuple[Scoring, Reembed]]
-    alert: Alert
+    with_model: asyncio.Task["WithModel"]
     tell: Tell
     deliver: Deliver
     prune: Prune
@@ -98,21 +108,26 @@ class Pipeline:
 
     async def score(self) -> int:
         """Score everything that waits."""
-        # Shielded: who is cancelled while the model loads must not stop it from loading for the others.
-        scoring, _ = await asyncio.shield(self.scoring)
-        return await scoring.work()
+        return await (await self._loaded()).scoring.work()
+
+    async def alert(self) -> int:
+        """Decide on every match that waits."""
+        return await (await self._loaded()).alert.work()
 
     async def reembed(self) -> int:
         """Encode recent items that were scored with another model."""
-        _, reembed = await asyncio.shield(self.scoring)
-        return await reembed.work()
+        return await (await self._loaded()).reembed.work()
+
+    async def _loaded(self) -> WithModel:
+        # Shielded: who is cancelled while the model loads must not stop it from loading for the others.
+        return await asyncio.shield(self.with_model)
 
     async def one_pass(self) -> None:
         """Poll what is due, and bring it as far as the outbox."""
         await self.poll.work()
         await self.read.work()
         await self.score()
-        await self.alert.work()
+        await self.alert()
         await self.tell.work()
 
 
@@ -181,16 +196,8 @@ async def open_pipeline(
                         blackout=blackout,
                     ),
                     read=Read(store=storage.reads, database=database, source=articles, on_report=reported),
-                    scoring=asyncio.create_task(
-                        _open_scoring(config, storage, database, encoding, now, reported)
-                    ),
-                    alert=Alert(
-                        store=storage.alerts,
-                        database=database,
-                        topics={topic.id: topic for topic in config.topics},
-                        max_age=config.settings.alerts.max_age,
-                        now=now,
-                        on_report=reported,
+                    with_model=asyncio.create_task(
+                        _with_model(config, storage, database, encoding, now, reported)
                     ),
                     tell=Tell(
                         store=storage.troubles,
@@ -226,7 +233,7 @@ async def open_pipeline(
                     pipeline.poll.abandon()
                     pipeline.read.abandon()
                     await _stopped(pipeline.deliver)
-                    pipeline.scoring.cancel()
+                    pipeline.with_model.cancel()
         finally:
             await database(storage.close)
     finally:
@@ -243,32 +250,45 @@ async def _stopped(deliver: Deliver) -> None:
         logger.warning("posts_cut_off")
 
 
-async def _open_scoring(
+async def _with_model(
     config: Configuration,
     storage: Storage,
     database: OwnThread,
     encoding: OwnThread,
     now: Clock,
-    on_report: Callable[[ScoreReport], None],
-) -> tuple[Scoring, Reembed]:
+    on_report: Callable[[ScoreReport | AlertReport], None],
+) -> WithModel:
     encoder = await encoding(load_encoder, config.settings.encoder)
+    reference = await encoding(open_reference, encoder)
+    vectors = Vectoriser(store=storage.scores, database=database, encoder=encoder, encoding=encoding)
     scoring = await open_scoring(
         config.topics,
         storage=storage,
         database=database,
         encoder=encoder,
         encoding=encoding,
-        reference=await encoding(open_reference, encoder),
+        reference=reference,
+        now=now,
+        on_report=on_report,
+    )
+    alert = Alert(
+        store=storage.alerts,
+        silences=storage.silences.active,
+        database=database,
+        storybook=Storybook(
+            store=storage.alerts,
+            database=database,
+            vectors=vectors,
+            lexicon=Lexicon(reference=reference, vectors=encoder.piece_vectors),
+        ),
+        orders=orders_for(config.topics, config.settings.alerts, config.routes, config.channels),
         now=now,
         on_report=on_report,
     )
     logger.info("model_ready", extra={"model": encoder.model, "topics": len(config.topics)})
-    return scoring, Reembed(
-        store=storage.embedded,
-        database=database,
-        vectors=Vectoriser(store=storage.scores, database=database, encoder=encoder, encoding=encoding),
-        since=told_since(config.settings.alerts.max_age, now()),
-    )
+    since = told_since(config.settings.alerts.max_age, now())
+    reembed = Reembed(store=storage.embedded, database=database, vectors=vectors, since=since)
+    return WithModel(scoring=scoring, alert=alert, reembed=reembed)
 
 
 def open_notifier(config: Configuration, environ: Mapping[str, str]) -> AbstractAsyncContextManager[Notifier]:
@@ -339,7 +359,7 @@ async def work_until(stop: asyncio.Event, pipeline: Pipeline, subscribe: Subscri
         "poll": (wakes.poll, pipeline.poll.start_due),
         "read": (wakes.read, pipeline.read.start_waiting),
         "score": (wakes.score, pipeline.score),
-        "alert": (wakes.alert, pipeline.alert.work),
+        "alert": (wakes.alert, pipeline.alert),
         "tell": (wakes.tell, pipeline.tell.work),
         "deliver": (wakes.deliver, pipeline.deliver.work),
         "prune": (asyncio.Event(), pipeline.prune.work),
@@ -352,7 +372,7 @@ async def work_until(stop: asyncio.Event, pipeline: Pipeline, subscribe: Subscri
     with ticking({"all": (TICK, wakes.ring_all)}):
         loops = [asyncio.create_task(_keep_working(name, *stage)) for name, stage in stages.items()]
         # A model that cannot be loaded ends the service; anything else that goes wrong is tried again.
-        ends = [asyncio.create_task(stop.wait()), asyncio.ensure_future(_until_failed(pipeline.scoring))]
+        ends = [asyncio.create_task(stop.wait()), asyncio.ensure_future(_until_failed(pipeline.with_model))]
         logger.info("started", extra=await pipeline.database(pipeline.storage.ledger.counts))
         try:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -367,8 +387,8 @@ async def work_until(stop: asyncio.Event, pipeline: Pipeline, subscribe: Subscri
     logger.info("stopped", extra=await pipeline.database(pipeline.storage.ledger.counts))
 
 
-async def _until_failed(scoring: asyncio.Task[tuple[Scoring, Reembed]]) -> None:
-    await asyncio.shield(scoring)
+async def _until_failed(loading: asyncio.Task[WithModel]) -> None:
+    await asyncio.shield(loading)
     await asyncio.Event().wait()
 
 
@@ -400,12 +420,11 @@ async def _drain(pipeline: Pipeline) -> None:
     except TimeoutError:
         pipeline.poll.abandon()
     stages: list[Callable[[], Awaitable[object]]] = [
-        pipeline.alert.work,
         pipeline.tell.work,
         partial(pipeline.deliver.emptied, DRAIN_STAGES),
     ]
-    if pipeline.scoring.done() and not pipeline.scoring.cancelled():
-        stages.insert(0, pipeline.score)
+    if pipeline.with_model.done() and not pipeline.with_model.cancelled():
+        stages = [pipeline.score, pipeline.alert, *stages]
     try:
         async with asyncio.timeout(DRAIN_STAGES):
             for finish in stages:
@@ -431,7 +450,7 @@ def _ring(wakes: Wakes, report: Report) -> None:
             wakes.score.set()
         case ScoreReport(matches=matches) if matches:
             wakes.alert.set()
-        case AlertReport() if report.verdict.decision == "alert":
+        case AlertReport() if report.verdict.reason not in ("backlog", "too_old", "topic_gone", "silenced"):
             wakes.deliver.set()
         case _:
             pass

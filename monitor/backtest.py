@@ -25,7 +25,6 @@ from monitor.relevance import View, judge
 from monitor.score import in_scope
 from monitor.scoring import Encoder
 from monitor.storage import Storage, open_storage
-
 from monitor.vectorise import Vectoriser
 from monitor.vectors import Vectors, logit, text_hash
 

@@ -68,7 +68,7 @@ def evaluate(
                     stream,
                     known,
                     load=partial(load_encoder, settings.encoder),
-                    max_age=settings.alerts.max_age,
+                    alerts=settings.alerts,
                     votes=votes,
                     on_items=on_items,
                 )

@@ -193,9 +193,7 @@ class Dispatch:
     def _remember(self, step: Step, destination: Destination, post: Post) -> None:
         """Keep what the channel's readers know from now on."""
         facts, now = self._told.facts, self._told.now
-        known = replace(
-            post, loud_sources=facts.sources, loud_score=facts.score, loud_toll=facts.toll
-        )
+        known = replace(post, loud_sources=facts.sources, loud_score=facts.score, loud_toll=facts.toll)
         if step.reason in LOUD:
             known = replace(known, loud_at=step.loud_at or now)
         if step.reason == "escalated":

@@ -169,7 +169,7 @@ async def _replay(
     try:
         with _progress(show.console) as progress:
             task = progress.add_task("loading the model", total=len(captures))
-            await pipeline.scoring
+            await pipeline.with_model
             for moment, group in by_time(captures):
                 if math.isfinite(speed):
                     await asyncio.sleep((moment - clock.moment).total_seconds() / speed)
