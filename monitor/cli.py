@@ -67,8 +67,8 @@ def check(config: ConfigOption = CONFIG) -> None:
     """Validate every file of the configuration: one FILE:LINE:COL: message per error; exit 0, or 2."""
     with exit_codes():
         loaded = load(config)
-        topics, feeds = len(loaded.topics), len(loaded.feeds)
-        typer.echo(f"{config}: fine: {feeds} feeds, {topics} topics")
+        counts = f"{len(loaded.feeds)} feeds, {len(loaded.topics)} topics, {len(loaded.routes)} routes"
+        typer.echo(f"{config}: fine: {counts}")
 
 
 @app.command()

@@ -208,6 +208,8 @@ def _problem(
     trail = (*root, *error["loc"])
     if trail in document.refused:
         return None
+    if trail[-1:] == ("[key]",):
+        return document.problem(trail[:-1], str(error["ctx"]["error"]), at_key=True)
     match error["type"]:
         case "extra_forbidden":
             known = _keys(model, error["loc"][:-1])
