@@ -50,7 +50,15 @@ from monitor.records.sent import (
     TopicCount,
     Update,
 )
-from monitor.records.told import DeliveryStatus, History, Judgement, TopicHistory
+from monitor.records.told import (
+    DeliveryStatus,
+    History,
+    Judgement,
+    StoryHistory,
+    StoryItem,
+    ToldStory,
+    TopicHistory,
+)
 
 __all__ = [
     "Article",
@@ -110,7 +118,10 @@ __all__ = [
     "Score",
     "Severity",
     "Silence",
+    "StoryHistory",
+    "StoryItem",
     "Subscription",
+    "ToldStory",
     "Topic",
     "TopicCount",
     "TopicHistory",
