@@ -22,8 +22,8 @@ from monitor.records import (
     Message,
     Outcome,
     Route,
+    ScoredItem,
     Silence,
-    StoryItem,
     Topic,
     Verdict,
 )
@@ -199,7 +199,7 @@ class Alert:
     ) -> Told:
         """Return the match together with what its story has become by it."""
         before, count = ([], 0) if placement.story_id is None else self._store.story(placement.story_id)
-        own = StoryItem(item=match.item, score=match.score.score)
+        own = ScoredItem(item=match.item, score=match.score.score)
         items = sorted([*before, own], key=lambda one: (one.item.first_seen, one.item.id))
         names = tuple(dict.fromkeys(origin.name for origin in origins([one.item for one in items])))
         facts = Facts(

@@ -40,7 +40,7 @@ from monitor.subscribe import Subscribe, open_subscribe
 from monitor.tell import GATHER, Tell
 from monitor.threads import OwnThread
 from monitor.vectorise import Vectoriser, load_encoder
-from monitor.web import serve
+from monitor.web import AlertFeeds, serve
 
 logger = logging.getLogger(__name__)
 
@@ -347,6 +347,9 @@ async def run(config: Configuration, environ: Mapping[str, str]) -> None:
             now=utc_now,
             longest_interval=3 * usual,
             subscribe=subscribe,
+            alert_feeds=AlertFeeds(
+                store=pipeline.storage.alert_feeds, topics=config.topics, public_url=web.public_url
+            ),
         ),
     ):
         await work_until(stop, pipeline, subscribe)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from monitor.policy import REASONS
-from monitor.records import Destination, Entry, Listing, ListingWhy, Match, Message, StoryItem, Topic, Update
+from monitor.records import Destination, Entry, Listing, ListingWhy, Match, Message, ScoredItem, Topic, Update
 
 __all__ = ["entry_for", "grown", "joined", "listed", "message_for", "update_for"]
 
@@ -13,7 +13,7 @@ _ENTRIES = 20
 """Of one reply."""
 
 
-def entry_for(told: StoryItem, topic_name: str, sources: int = 1) -> Entry:
+def entry_for(told: ScoredItem, topic_name: str, sources: int = 1) -> Entry:
     """Return an item as one line of a message."""
     item = told.item
     return Entry(
@@ -50,7 +50,7 @@ def message_for(match: Match, topic: Topic, destination: Destination) -> Message
 
 
 def grown(
-    message: Message, items: Sequence[StoryItem], count: int, sources: Sequence[str], acked_by: str | None
+    message: Message, items: Sequence[ScoredItem], count: int, sources: Sequence[str], acked_by: str | None
 ) -> Message:
     """Return a story's message with what is known by now.
 
@@ -80,7 +80,7 @@ def update_for(
         topic_name=topic.name,
         title=title,
         reason=reason,
-        entries=(entry_for(StoryItem(item=match.item, score=score), topic.name),),
+        entries=(entry_for(ScoredItem(item=match.item, score=score), topic.name),),
         sources=sources,
         score=score,
         level=destination.level,

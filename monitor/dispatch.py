@@ -24,7 +24,7 @@ from monitor.records import (
     Post,
     Reminder,
     Rewrite,
-    StoryItem,
+    ScoredItem,
     Topic,
     Update,
     Waiting,
@@ -47,7 +47,7 @@ class Told:
 
     match: Match
     topic: Topic
-    items: tuple[StoryItem, ...]
+    items: tuple[ScoredItem, ...]
     count: int
     sources: tuple[str, ...]
     facts: Facts
@@ -88,7 +88,7 @@ class Dispatch:
     def _list(self, why: ListingWhy, destination: Destination, until: datetime | None) -> None:
         """Add the story to the channel's list, or begin one."""
         told, channel = self._told, destination.channel
-        own = StoryItem(item=told.match.item, score=told.match.score.score)
+        own = ScoredItem(item=told.match.item, score=told.match.score.score)
         entry = entry_for(own, told.topic.name, told.facts.sources)
         since = told.now - (self._burst_window if why == "burst" else _LONGEST_HOLD)
         known = self._store.last_listing(channel, why, since)

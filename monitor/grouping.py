@@ -56,8 +56,9 @@ REASONS = {
     "months_differ": "it is like a story, but names another month",
     "magnitudes_differ": "it is like a story, but names another magnitude",
     "too_far": "no story of the past week is like it",
+    "by_hand": "somebody put it there",
 }
-"""What each reason to join a story, or to open one, means, for a person."""
+"""What each reason to join a story, or to open one, means, for a person; the last is no rule's."""
 
 WINDOW = timedelta(days=7)
 """How long after its last item a story is open."""

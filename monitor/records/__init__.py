@@ -3,7 +3,7 @@
 Frozen, keyword-only, aware UTC datetimes. No clock, no configuration, no I/O.
 """
 
-from monitor.records.alerted import DueReminder, Membership, Outcome, Post, Rewrite, StoryItem, Waiting
+from monitor.records.alerted import DueReminder, Membership, Outcome, Post, Rewrite, ScoredItem, Waiting
 from monitor.records.configured import FeedSpec, Problem, Severity, Topic
 from monitor.records.items import Article, Item, KeyedItem, NoArticle, ParsedItem, Removal
 from monitor.records.judged import Decision, Evidence, Lesson, Match, Pull, Score, Verdict, Vote
@@ -51,7 +51,16 @@ from monitor.records.sent import (
     TopicCount,
     Update,
 )
-from monitor.records.told import DeliveryStatus, History, Judgement, StoryPlace, TopicHistory
+from monitor.records.told import (
+    DeliveryStatus,
+    History,
+    Judgement,
+    StoryHistory,
+    StoryItem,
+    StoryPlace,
+    ToldStory,
+    TopicHistory,
+)
 
 __all__ = [
     "Article",
@@ -114,11 +123,14 @@ __all__ = [
     "Rhythm",
     "Route",
     "Score",
+    "ScoredItem",
     "Severity",
     "Silence",
+    "StoryHistory",
     "StoryItem",
     "StoryPlace",
     "Subscription",
+    "ToldStory",
     "Topic",
     "TopicCount",
     "TopicHistory",

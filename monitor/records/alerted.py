@@ -23,7 +23,7 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoryItem:
+class ScoredItem:
     """An item of a story, with its score for the topic."""
 
     item: Item

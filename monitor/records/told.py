@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.records.items import Item
-from monitor.records.judged import Score, Verdict
+from monitor.records.judged import Match, Score, Verdict
 from monitor.records.sent import DeliveryKind, DeliveryState, Receipt
 
 
@@ -65,3 +65,43 @@ class Judgement:
     score: Score
     verdict: Verdict | None
     story_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryItem:
+    """An item of a story, and why it is there (one of grouping's reasons), with how sure that is (0–100).
+
+    ``like`` is the id of the item that it is most like, of this story or of one that it was kept apart from.
+    """
+
+    match: Match
+    reason: str
+    certainty: float
+    like: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryHistory:
+    """A story with its items, the first seen first, and the channels that have a post of it."""
+
+    id: int
+    topic_id: str
+    opened_at: datetime
+    touched_at: datetime
+    items: tuple[StoryItem, ...]
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldStory:
+    """A story that a topic's subscribers were told of: its matches, the first seen first.
+
+    It was told with the match ``first``, at ``told_at``. Without an id it is one item that was told before
+    there were stories.
+    """
+
+    id: int | None
+    topic_id: str
+    told_at: datetime
+    first: Match
+    matches: tuple[Match, ...]

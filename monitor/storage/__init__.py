@@ -39,8 +39,11 @@ from monitor.records import (
     Removal,
     Rhythm,
     Score,
-    StoryItem,
+    ScoredItem,
+    Silence,
+    StoryHistory,
     Subscription,
+    ToldStory,
     Vote,
     Waiting,
 )
@@ -49,6 +52,7 @@ from monitor.vectors import Vectors
 from monitor.votes import Residual
 
 __all__ = [
+    "AlertFeedStore",
     "AlertStore",
     "DeliverStore",
     "EmbeddedStore",
@@ -59,7 +63,9 @@ __all__ = [
     "RetentionStore",
     "ReviewStore",
     "ScoreStore",
+    "SilenceStore",
     "Storage",
+    "StoryStore",
     "SubscriptionStore",
     "TroubleStore",
     "VoteStore",
@@ -214,7 +220,7 @@ class AlertStore(Protocol):
         """Return how often stories have been split or merged by hand."""
         ...
 
-    def story(self, story_id: int) -> tuple[list[StoryItem], int]:
+    def story(self, story_id: int) -> tuple[list[ScoredItem], int]:
         """Return a story's first and last items, the earliest first, and the number of all."""
         ...
 
@@ -401,8 +407,78 @@ class ReviewStore(Protocol):
         """
         ...
 
+    def matches(self, since: datetime) -> Iterator[Match]:
+        """Yield what matched any topic of the items first seen since then, in the order of their storage."""
+        ...
+
     def items(self, since: datetime) -> Iterator[Item]:
         """Yield every item first seen since then, in the order in which they were stored."""
+        ...
+
+
+class SilenceStore(Protocol):
+    """What people muted, and until when."""
+
+    def add(
+        self,
+        *,
+        topic_id: str | None,
+        feed: str | None,
+        term: str | None,
+        until: datetime,
+        author: str,
+        reason: str,
+        now: datetime,
+    ) -> Silence:
+        """Store a silence and return it."""
+        ...
+
+    def end(self, silence_id: int, now: datetime) -> Silence | None:
+        """End a silence and return it; None if there is none that is active."""
+        ...
+
+    def silences(self) -> list[Silence]:
+        """Return every silence there has been, the oldest first."""
+
+    def active(self, now: datetime) -> list[Silence]:
+        """Return the silences that hold, the oldest first."""
+
+
+class StoryStore(Protocol):
+    """Stories as people look at them and put them right; each change is on record, and one transaction."""
+
+    def stories(self, topic_id: str, since: datetime) -> list[StoryHistory]:
+        """Return a topic's stories that have got an item since then, the latest first."""
+
+    def story(self, story_id: int) -> StoryHistory | None:
+        """Return one story."""
+        ...
+
+    def split(self, story_id: int, item_ids: frozenset[int], *, by: str, now: datetime) -> int | None:
+        """Move items of a story into a new one, and return its id.
+
+        None, and no change, unless all of them are the story's and others stay in it. What has been posted
+        stays the old story's.
+        """
+        ...
+
+    def merge(self, into: int, other: int, *, by: str, now: datetime) -> bool:
+        """Move all items of a story into another, and remove the one that is empty then.
+
+        False, and no change, unless both are stories of one topic. Where ``into`` has not been posted, the
+        other's post becomes its own.
+        """
+        ...
+
+
+class AlertFeedStore(Protocol):
+    """What other tools are told of alerts: reading only."""
+
+    def told(self, topic_ids: frozenset[str], limit: int) -> list[ToldStory]:
+        """Return the stories that these topics were last told of, the last one first."""
+
+    def regrouped_at(self) -> datetime | None:
+        """Return when somebody last split or merged stories."""
         ...
 
 
@@ -423,6 +499,9 @@ class Storage:
     retention: RetentionStore
     ledger: Ledger
     review: ReviewStore
+    silences: SilenceStore
+    stories: StoryStore
+    alert_feeds: AlertFeedStore
     close: Callable[[], None]
 
 
@@ -432,6 +511,7 @@ def open_storage(url: str, *, read_only: bool = False, guest: bool = False, dura
     A ``guest`` may write while another process has the database, and expects it to be of this version.
     ``durable=False`` is for a database that is thrown away: faster, and it need not survive a power cut.
     """
+    from monitor.storage.alertfeeds import SqlAlertFeedStore
     from monitor.storage.alerts import SqlAlertStore
     from monitor.storage.deliveries import SqlDeliverStore
     from monitor.storage.embedded import SqlEmbeddedStore
@@ -440,9 +520,11 @@ def open_storage(url: str, *, read_only: bool = False, guest: bool = False, dura
     from monitor.storage.ledger import SqlLedger
     from monitor.storage.polls import SqlPollStore
     from monitor.storage.reads import SqlReadStore
+    from monitor.storage.regroup import SqlStoryStore
     from monitor.storage.retention import SqlRetentionStore
     from monitor.storage.review import SqlReviewStore
     from monitor.storage.scores import SqlScoreStore
+    from monitor.storage.silences import SqlSilenceStore
     from monitor.storage.subscriptions import SqlSubscriptionStore
     from monitor.storage.troubles import SqlTroubleStore
     from monitor.storage.votes import SqlVoteStore
@@ -462,5 +544,8 @@ def open_storage(url: str, *, read_only: bool = False, guest: bool = False, dura
         retention=SqlRetentionStore(engine),
         ledger=SqlLedger(engine),
         review=SqlReviewStore(engine),
+        silences=SqlSilenceStore(engine),
+        stories=SqlStoryStore(engine),
+        alert_feeds=SqlAlertFeedStore(engine),
         close=close,
     )

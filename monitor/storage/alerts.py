@@ -20,7 +20,7 @@ from monitor.records import (
     Outcome,
     Post,
     Rewrite,
-    StoryItem,
+    ScoredItem,
     Waiting,
 )
 from monitor.storage.messages import delivery_columns, message_columns, message_from
@@ -79,7 +79,7 @@ class SqlAlertStore:
         with self._engine.connect() as db:
             return db.scalar(sa.select(sa.func.count()).select_from(regroupings)) or 0
 
-    def story(self, story_id: int) -> tuple[list[StoryItem], int]:
+    def story(self, story_id: int) -> tuple[list[ScoredItem], int]:
         """Return a story's first and last items, the earliest first, and the number of all."""
         of_story = story_items.c.story_id == story_id
         query = (
@@ -96,7 +96,7 @@ class SqlAlertStore:
         with self._engine.connect() as db:
             count = db.scalar(sa.select(sa.func.count()).where(of_story)) or 0
             rows = {row["id"]: row for part in (first, last) for row in db.execute(part).mappings()}
-        told = [StoryItem(item=item_from(row), score=row["score"]) for row in rows.values()]
+        told = [ScoredItem(item=item_from(row), score=row["score"]) for row in rows.values()]
         return sorted(told, key=lambda one: (one.item.first_seen, one.item.id)), count
 
     def posts(self, story_id: int) -> dict[str, Post]:

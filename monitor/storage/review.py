@@ -1,4 +1,4 @@
-"""Statements of those who look back at many items: evaluate, backtest, near-misses."""
+"""Statements of those who look back at many items: evaluate, backtest, near-misses, silences."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -57,6 +57,14 @@ class SqlReviewStore:
                 if not keys & seen:
                     yield Match(item=item_from(row), score=score_from(row))
                 seen |= keys
+
+    def matches(self, since: datetime) -> Iterator[Match]:
+        """Yield what matched any topic of the items first seen since then, in the order of their storage."""
+        query = ITEM_WITH_FEED.join(scores, scores.c.item_id == items.c.id).add_columns(scores)
+        recent = query.where(scores.c.matched, items.c.first_seen >= since)
+        with self._engine.connect() as db:
+            for row in db.execute(recent.order_by(items.c.id, scores.c.topic_id)).mappings():
+                yield Match(item=item_from(row), score=score_from(row))
 
     def items(self, since: datetime) -> Iterator[Item]:
         """Yield every item first seen since then, in the order in which they were stored."""
