@@ -27,6 +27,7 @@ from monitor.records.polled import (
 )
 from monitor.records.routed import ChannelPlan, Destination, DigestPlan, QuietHours, Route, Silence
 from monitor.records.sent import (
+    STORIES_PER_PAGE,
     Content,
     Delivery,
     DeliveryKind,
@@ -53,6 +54,7 @@ from monitor.records.sent import (
 from monitor.records.told import DeliveryStatus, History, Judgement, TopicHistory
 
 __all__ = [
+    "STORIES_PER_PAGE",
     "Article",
     "Changes",
     "ChannelPlan",
