@@ -23,11 +23,14 @@ class Notifier(Protocol):
 
 
 @asynccontextmanager
-async def open_slack(api_url: str, token: str) -> AsyncIterator[Notifier]:
-    """Post to Slack, or to whatever answers like it at ``api_url``."""
+async def open_slack(api_url: str, token: str, *, buttons: bool = False) -> AsyncIterator[Notifier]:
+    """Post to Slack, or to whatever answers like it at ``api_url``.
+
+    ``buttons`` puts some below each story; somebody must listen to them.
+    """
     from monitor.notify.slack import SlackNotifier
 
-    async with SlackNotifier.open(api_url, token) as notifier:
+    async with SlackNotifier.open(api_url, token, buttons=buttons) as notifier:
         yield notifier
 
 

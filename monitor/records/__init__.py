@@ -28,6 +28,7 @@ from monitor.records.polled import (
 )
 from monitor.records.routed import ChannelPlan, Destination, DigestPlan, QuietHours, Route, Silence
 from monitor.records.sent import (
+    STORIES_PER_PAGE,
     Content,
     Delivery,
     DeliveryKind,
@@ -63,6 +64,7 @@ from monitor.records.told import (
 )
 
 __all__ = [
+    "STORIES_PER_PAGE",
     "Article",
     "Changes",
     "ChannelPlan",

@@ -14,8 +14,8 @@ Level = Literal["routine", "urgent"]
 ListingWhy = Literal["burst", "late", "held"]
 Period = Literal["daily", "weekly"]
 
-STORIES_PER_PAGE = 25
-"""Of a list: what Slack takes in one message, with room to spare."""
+STORIES_PER_PAGE = 20
+"""Of a list: as many as fit into one message of Slack's with their addresses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,8 @@ class Listing:
     """Many stories in one message, and why they are not told one by one.
 
     A long one goes on in its thread: ``page`` counts from 0, the message itself; ``total`` counts the
-    stories of all pages. ``since`` is when the first was found, ``until`` when the last was.
+    stories of all pages, and ``counts`` those of each topic by its name (on page 0; where there is but one
+    page, its stories say it). ``since`` is when the first was found, ``until`` when the last was.
     """
 
     why: ListingWhy
@@ -100,6 +101,7 @@ class Listing:
     since: datetime
     until: datetime
     page: int = 0
+    counts: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
