@@ -234,8 +234,9 @@ class Dispatch:
         A key may pass from one item to another, when guids are used again; a row and its first moment do not.
         """
         item, topic = self._told.match.item, self._told.topic
-        told = (topic.id, item.feed_url, str(item.id), item.first_seen.isoformat(), channel, kind)
-        return NewDelivery(id=delivery_id(*told), channel=channel, message=message, kind=kind)
+        told = (topic.id, item.feed_url, str(item.id), item.first_seen.isoformat(), channel)
+        id_ = delivery_id(*told) if kind == "post" else delivery_id(*told, kind)
+        return NewDelivery(id=id_, channel=channel, message=message, kind=kind)
 
 
 def reminder_for(

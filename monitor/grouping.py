@@ -2,7 +2,7 @@
 
     in a story already? ──► a copy? ──► same event in other words? ──► else a new story
 
-    logit(item, member) = 4 · closeness + 5 · words − 2 · log(1 + days) − 1.5 · [same outlet] − 1.55
+    logit(item, member) = 4 · closeness + 5 · words − 2 · log(1 + days) − 1.5 · [same outlet] − 1.9
     logit(item, story)  = half the mean over its members, half the best;  from 0 upward it is the same event
 
 closeness   cosine of the two, relative to ordinary news and to what all stories of the topic have in common
@@ -65,7 +65,7 @@ WINDOW = timedelta(days=7)
 STORIES = 100
 """How many of a topic's stories say what is common in it, those that last got an item."""
 
-_CLOSENESS, _WORDS, _DAYS, _OUTLET, _BIAS = 4.0, 5.0, 2.0, 1.5, -1.55
+_CLOSENESS, _WORDS, _DAYS, _OUTLET, _BIAS = 4.0, 5.0, 2.0, 1.5, -1.9
 _ALONE = 0.875
 """Two word pieces by themselves are more alike than one in its sentence and one by itself: there
 is so much less room above chance."""

@@ -22,6 +22,7 @@ from monitor.records import (
     KeyedItem,
     Message,
     NewDelivery,
+    Outcome,
     ParsedItem,
     PollPlan,
     Score,
@@ -162,6 +163,10 @@ def new_delivery(n: int = 1, channel: str = "#news-alerts") -> NewDelivery:
     return NewDelivery(id=f"d{n}", channel=channel, message=message(title=f"Report number {n} of the patrol"))
 
 
+def outcome(verdict: Verdict = ALERT, *deliveries: NewDelivery, **changes: Any) -> Outcome:
+    return Outcome(verdict=verdict, deliveries=deliveries, **changes)
+
+
 @contextmanager
 def opened(path: Path, *, read_only: bool = False) -> Iterator[Storage]:
     """The database at ``path``, closed again at the end."""
@@ -196,7 +201,7 @@ def stored_deliveries(storage: Storage, *deliveries: NewDelivery) -> None:
     """Leave these deliveries in the outbox, in this order, each of an item of its own."""
     stored_matches(storage, len(deliveries))
     for match, new in zip(storage.alerts.undecided(len(deliveries)), deliveries, strict=True):
-        storage.alerts.record_decision(match, ALERT, [new], NOW)
+        storage.alerts.record_decision(match, outcome(ALERT, new), NOW)
 
 
 def judged(feed: Feed, outcome: FetchOutcome, now: datetime) -> Callable[[Changes], PollPlan]:

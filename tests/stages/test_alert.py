@@ -3,7 +3,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from builders import ALERT, HOUR, NOW, item, keyed, message, score, stored_items, stored_matches, topic
+from builders import (
+    ALERT,
+    HOUR,
+    NOW,
+    item,
+    keyed,
+    message,
+    outcome,
+    score,
+    stored_items,
+    stored_matches,
+    topic,
+)
 
 from monitor.alert import Alert, AlertReport, message_for, new_delivery
 from monitor.records import KeyedItem, Match, Message, Topic
@@ -50,7 +62,7 @@ def reasons(reports: list[AlertReport]) -> list[str]:
 def outbox(storage: Storage, channel: str = "#news-alerts") -> list[str]:
     """The titles that wait for a channel, in order."""
     titles = []
-    while waiting := storage.deliveries.next_delivery(channel):
+    while waiting := storage.deliveries.next_delivery(channel, NOW):
         message = waiting[0].message
         assert isinstance(message, Message)
         titles.append(message.title)
@@ -157,7 +169,7 @@ async def test_the_message_names_the_other_feeds(start: Start, storage: Storage)
     for name in ("Wire", "Other", "Third"):
         matched(storage, keyed(1, title=HEADLINE), name=name)
     await start(topic()).work()
-    waiting = storage.deliveries.next_delivery("#news-alerts")
+    waiting = storage.deliveries.next_delivery("#news-alerts", NOW)
     assert waiting is not None
     message = waiting[0].message
     assert isinstance(message, Message)
@@ -196,7 +208,7 @@ async def test_a_match_that_cannot_be_decided_holds_up_no_other(
     first, _, last = storage.alerts.undecided(3)
     # What stands in the outbox under an id already cannot be put there again.
     taken = new_delivery(first.item, "patrols", "#news-alerts", message())
-    storage.alerts.record_decision(last, ALERT, [taken], NOW)
+    storage.alerts.record_decision(last, outcome(ALERT, taken), NOW)
     with pytest.raises(Exception, match="UNIQUE"):
         await start(topic()).work()
     assert [report.match.item.id for report in reports] == [2]
