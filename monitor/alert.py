@@ -21,6 +21,7 @@ from monitor.records import (
     Membership,
     Message,
     Outcome,
+    Recorded,
     Route,
     ScoredItem,
     Silence,
@@ -142,25 +143,24 @@ class Alert:
         topic = self._orders.topics.get(match.score.topic_id)
         if topic is None:
             outcome = Outcome(verdict=Verdict(decision="quiet", reason="topic_gone"))
-            recorded, _ = await self._database(self._store.record_decision, match, outcome, self._now())
+            recorded = await self._database(self._store.record_decision, match, outcome, self._now())
         else:
             told, placement = await self._storybook.place(match)
-            outcome, recorded, story_id = await self._database(self._record, match, topic, placement)
-            if story_id is not None:
-                self._storybook.grow(topic.id, told, story_id)
-        if not recorded:
+            outcome, recorded = await self._database(self._record, match, topic, placement)
+            if recorded is not None and recorded.story_id is not None:
+                self._storybook.grow(topic.id, told, recorded.story_id)
+        if recorded is None:
             return None
         name = topic.name if topic else match.score.topic_id
         extra = {"topic": match.score.topic_id, "item": match.item.id, "score": round(match.score.score)}
         logger.info(outcome.verdict.decision, extra=extra | {"reason": outcome.verdict.reason})
         return AlertReport(match=match, topic_name=name, verdict=outcome.verdict)
 
-    def _record(self, match: Match, topic: Topic, placement: Placement) -> tuple[Outcome, bool, int | None]:
+    def _record(self, match: Match, topic: Topic, placement: Placement) -> tuple[Outcome, Recorded | None]:
         """Decide and record, in storage's thread: nothing changes in between."""
         now = self._now()
         outcome = self._outcome(match, topic, placement, now)
-        recorded, story_id = self._store.record_decision(match, outcome, now)
-        return outcome, recorded, story_id
+        return outcome, self._store.record_decision(match, outcome, now)
 
     def _outcome(self, match: Match, topic: Topic, placement: Placement, now: datetime) -> Outcome:
         membership = Membership(

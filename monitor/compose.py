@@ -7,7 +7,7 @@ from datetime import datetime
 from monitor.policy import REASONS
 from monitor.records import Destination, Entry, Listing, ListingWhy, Match, Message, ScoredItem, Topic, Update
 
-__all__ = ["entry_for", "grown", "joined", "listed", "message_for", "update_for"]
+__all__ = ["counted", "entry_for", "grown", "joined", "listed", "message_for", "update_for"]
 
 _ENTRIES = 20
 """Of one reply."""
@@ -102,6 +102,30 @@ def joined(waiting: Update, new: Update) -> Update | None:
     )
 
 
-def listed(why: ListingWhy, entry: Entry, now: datetime, *, page: int = 0, total: int = 1) -> Listing:
-    """Return a list that begins with this story."""
-    return Listing(why=why, stories=(entry,), total=total, since=now, until=now, page=page)
+def listed(
+    why: ListingWhy,
+    entry: Entry,
+    now: datetime,
+    *,
+    page: int = 0,
+    total: int = 1,
+    alone: Message | None = None,
+) -> Listing:
+    """Return a list, or a page of one, that begins with this story."""
+    return Listing(
+        why=why,
+        stories=(entry,),
+        total=total,
+        since=now,
+        until=now,
+        page=page,
+        counts=() if page else ((entry.topic_name, 1),),
+        alone=alone,
+    )
+
+
+def counted(listing: Listing, entry: Entry, now: datetime) -> Listing:
+    """Return the first page of a list that another story has joined, on whichever page."""
+    counts = dict(listing.counts)
+    counts[entry.topic_name] = counts.get(entry.topic_name, 0) + 1
+    return replace(listing, total=listing.total + 1, until=now, counts=tuple(counts.items()))

@@ -7,7 +7,7 @@ is rewritten.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from monitor.compose import entry_for, grown, joined, listed, message_for, update_for
+from monitor.compose import counted, entry_for, grown, joined, listed, message_for, update_for
 from monitor.identity import delivery_id
 from monitor.policy import LISTED, LOUD, Facts, Step
 from monitor.records import (
@@ -28,6 +28,7 @@ from monitor.records import (
     Topic,
     Update,
     Waiting,
+    as_sent,
 )
 from monitor.records.sent import STORIES_PER_PAGE
 from monitor.storage import AlertStore
@@ -93,11 +94,12 @@ class Dispatch:
         since = told.now - (self._burst_window if why == "burst" else _LONGEST_HOLD)
         known = self._store.last_listing(channel, why, since)
         # What is late or was held comes in one go; a burst may go on after its list has been sent.
-        if known is not None and (known.untried or why == "burst"):
+        if known is not None and (known.untried or _goes_on(known.message)):
             self._append(known, entry, channel)
             self._know(destination, known.id)
             return
-        new = self._new(channel, "post", listed(why, entry, told.now))
+        alone = self._grown(message_for(told.match, told.topic, destination), None)
+        new = self._new(channel, "post", listed(why, entry, told.now, alone=alone))
         self.deliveries.append(replace(new, not_before=until or told.now + GATHER))
         self._know(destination, new.id)
 
@@ -107,17 +109,17 @@ class Dispatch:
         assert isinstance(first, Listing)
         assert page is not None
         assert isinstance(page.message, Listing)
-        now, total = self._told.now, first.total + 1
-        longer = replace(page.message, stories=(*page.message.stories, entry), total=total, until=now)
+        now, head = self._told.now, counted(first, entry, self._told.now)
         fits = page.untried and len(page.message.stories) < STORIES_PER_PAGE
         if fits:
-            self._rewrite(page, longer)
+            on_page = head if page.id == listing.id else page.message
+            self._rewrite(page, replace(on_page, stories=(*on_page.stories, entry), total=head.total))
         else:
-            new = listed(first.why, entry, now, page=page.message.page + 1, total=total)
+            new = listed(first.why, entry, now, page=page.message.page + 1, total=head.total)
             due = listing.not_before if listing.untried else now + GATHER
             self.deliveries.append(replace(self._under(listing, channel, "reply", new), not_before=due))
         if not (fits and page.id == listing.id):
-            self._say(listing, replace(first, total=total, until=now), channel, GATHER)
+            self._say(listing, head, channel, GATHER)
 
     def _know(self, destination: Destination, id_: str) -> None:
         told = self._told
@@ -142,7 +144,8 @@ class Dispatch:
         parent = self._store.delivery(post.delivery_id)
         if parent is None:
             return
-        own = parent.message if isinstance(parent.message, Message) else None
+        message = parent.message if parent.untried else as_sent(parent.message)
+        own = message if isinstance(message, Message) else None
         if own is not None and parent.untried:
             told = own
             if step.reason == "escalated":
@@ -151,20 +154,21 @@ class Dispatch:
             self._remember(step, destination, post)
             return
         if step.action == "reply":
-            self._reply(step, destination, parent)
+            self._reply(step, destination, parent, own)
         if own is not None:
             level = destination.level if step.reason == "escalated" else post.level
-            message = self._grown(replace(own, level=level), post.acked_by)
-            last = self._store.last_child(parent.id, "edit") or parent
-            if step.action == "reply" or message.sources != getattr(last.message, "sources", ()):
-                self._say(parent, message, destination.channel, destination.update_every)
+            new = self._grown(replace(own, level=level), post.acked_by)
+            last = self._store.last_child(parent.id, "edit")
+            said = last.message if last else own
+            if step.action == "reply" or new.sources != getattr(said, "sources", ()):
+                self._say(parent, new, destination.channel, destination.update_every)
         if step.reason in LOUD:
             self._remember(step, destination, post)
 
-    def _reply(self, step: Step, destination: Destination, parent: Waiting) -> None:
+    def _reply(self, step: Step, destination: Destination, parent: Waiting, own: Message | None) -> None:
         """Put the item into the thread, together with what waits to go there."""
         told, loud = self._told, step.reason in LOUD
-        title = parent.message.title if isinstance(parent.message, Message) else told.items[0].item.title
+        title = own.title if own else told.items[0].item.title
         new = update_for(told.match, told.topic, title, step.reason, told.facts.sources, destination)
         last = self._store.last_child(parent.id, "reply")
         both = joined(last.message, new) if last and isinstance(last.message, Update) else None
@@ -237,6 +241,12 @@ class Dispatch:
         told = (topic.id, item.feed_url, str(item.id), item.first_seen.isoformat(), channel)
         id_ = delivery_id(*told) if kind == "post" else delivery_id(*told, kind)
         return NewDelivery(id=id_, channel=channel, message=message, kind=kind)
+
+
+def _goes_on(message: Content) -> bool:
+    """Say whether a list that has been sent takes further stories: that of a burst, if it is one."""
+    sent = as_sent(message)
+    return isinstance(sent, Listing) and sent.why == "burst"
 
 
 def reminder_for(

@@ -40,7 +40,7 @@ LISTED: dict[str, ListingWhy] = {"burst": "burst", "late": "late", "held": "held
 _TIMES, _MORE = 3, 4
 """Independent sources since the channel was last told: so many times as many, and so many more."""
 _SURER, _SURE = 20.0, 74.0
-_HARM_TIMES, _HARM_LEAST = 2, 5
+_HARM_TIMES, _HARM_LEAST, _HARM_NEW = 2, 5, 10
 _URGENT_SHARE = 2
 """Urgent stories may be so many times as frequent before they are told in a list."""
 
@@ -172,7 +172,7 @@ def _material(facts: Facts, level: Level, post: Post) -> str | None:
     """Return what has changed so much since the channel was last told that it is shown there again."""
     if level == "urgent" and post.level == "routine":
         return "escalated"
-    if facts.toll >= max(_HARM_LEAST, post.loud_toll + _HARM_LEAST, _HARM_TIMES * post.loud_toll):
+    if facts.toll >= max(_HARM_NEW, post.loud_toll + _HARM_LEAST, _HARM_TIMES * post.loud_toll):
         return "development"
     if facts.sources >= max(_TIMES * post.loud_sources, post.loud_sources + _MORE):
         return "more_sources"

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,13 +33,15 @@ from monitor.errors import MonitorError, NoDatabaseError
 from monitor.notify import open_slack
 from monitor.policy import REASONS
 from monitor.poll import PollReport
-from monitor.records import Delivery, FetchFailed, Message, Notice, Posted
+from monitor.records import Delivery, FetchFailed, Listing, Message, Notice, Posted, Update
 from monitor.settings import StorageSettings
 from monitor.storage import open_storage
 
 SAMPLES = Path(__file__).parent / "samples"
 TOKEN = "xoxb-demo"  # noqa: S105 - the stand-in takes any
 PATIENCE = 120.0
+WAITS = timedelta(hours=1)
+"""How far the clock goes on at the end, so that what was to wait for more is told."""
 
 
 def shipped_config() -> Path:
@@ -127,16 +129,33 @@ class Show:
             case PollReport():
                 self.counts["polls"] += 1
                 self.counts["items"] += report.new
-            case AlertReport(verdict=verdict) if verdict.decision == "quiet":
+            case AlertReport(verdict=verdict) if verdict.decision != "alert":
                 self.quiet[verdict.reason] += 1
-            case DeliverReport(delivery=Delivery(message=Notice() as notice), outcome=Posted()):
-                for entry in notice.entries:
-                    self._print("yellow", "feed is well" if entry.over else "feed trouble", entry.subject)
-            case DeliverReport(delivery=Delivery(message=Message() as told), outcome=Posted()):
+            case DeliverReport(delivery=delivery, outcome=Posted()):
+                self._note_delivered(delivery)
+            case DeliverReport(outcome=outcome):
+                self._print("red", "delivery", f"{report.delivery.channel}: {outcome.reason}")
+            case _:
+                pass
+
+    def _note_delivered(self, delivery: Delivery) -> None:
+        match delivery.message:
+            case _ if delivery.kind == "edit":
+                self.counts["edits"] += 1
+            case Message() as told:
                 self.per_topic[told.topic_name] += 1
                 self._print("green", f"alert {told.score:3.0f}", f"{told.title} ({told.source})")
-            case DeliverReport(outcome=outcome) if not isinstance(outcome, Posted):
-                self._print("red", "delivery", f"{report.delivery.channel}: {outcome.reason}")
+            case Listing(stories=stories):
+                for story in stories:
+                    self.per_topic[story.topic_name] += 1
+                    self._print("green", f"listed {story.score:3.0f}", f"{story.title} ({story.source})")
+            case Update(entries=followed):
+                for entry in followed:
+                    self._print("cyan", "thread", f"{entry.title} ({entry.source})")
+            case Notice(entries=told_of):
+                for trouble in told_of:
+                    what = "feed is well" if trouble.over else "feed trouble"
+                    self._print("yellow", what, trouble.subject)
             case _:
                 pass
 
@@ -147,12 +166,17 @@ class Show:
             "",
             counted,
             *(f"  feed error {count:5} {kind}" for kind, count in self.failures.most_common()),
-            *(f"  quiet {count:5} {reason}: {REASONS[reason]}" for reason, count in self.quiet.most_common()),
+            *(_counted(reason, count) for reason, count in self.quiet.most_common()),
             *(f"  alerts {count:5} {topic}" for topic, count in self.per_topic.most_common()),
         ]
 
     def _print(self, colour: str, what: str, text: str) -> None:
         self.console.print(f"[{colour}]{what:>10}[/{colour}]  {escape(text)}", soft_wrap=True)
+
+
+def _counted(reason: str, count: int) -> str:
+    decision, meaning = REASONS[reason]
+    return f"  {decision:6} {count:4} {reason}: {meaning}"
 
 
 async def _replay(
@@ -186,6 +210,7 @@ async def _replay(
             everyone = list(server.specs.values())
             await pipeline.database(pipeline.storage.polls.sync_feeds, everyone, clock.moment)
             progress.update(task, description="delivering")
+            clock.moment += WAITS
             if not await pipeline.deliver.emptied(PATIENCE):
                 show.console.print("[red]not every message could be delivered[/red]")
     finally:

@@ -3,7 +3,16 @@
 Frozen, keyword-only, aware UTC datetimes. No clock, no configuration, no I/O.
 """
 
-from monitor.records.alerted import DueReminder, Membership, Outcome, Post, Rewrite, ScoredItem, Waiting
+from monitor.records.alerted import (
+    DueReminder,
+    Membership,
+    Outcome,
+    Post,
+    Recorded,
+    Rewrite,
+    ScoredItem,
+    Waiting,
+)
 from monitor.records.configured import FeedSpec, Problem, Severity, Topic
 from monitor.records.items import Article, Item, KeyedItem, NoArticle, ParsedItem, Removal
 from monitor.records.judged import Decision, Evidence, Lesson, Match, Pull, Score, Verdict, Vote
@@ -51,6 +60,7 @@ from monitor.records.sent import (
     Reminder,
     TopicCount,
     Update,
+    as_sent,
 )
 from monitor.records.told import (
     DeliveryStatus,
@@ -119,6 +129,7 @@ __all__ = [
     "Push",
     "QuietHours",
     "Receipt",
+    "Recorded",
     "Reminder",
     "Removal",
     "Rewrite",
@@ -143,4 +154,5 @@ __all__ = [
     "Verdict",
     "Vote",
     "Waiting",
+    "as_sent",
 ]

@@ -87,6 +87,13 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A decision on record; ``story_id`` is that of the match's story, None if it has none."""
+
+    story_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DueReminder:
     """A post whose readers are to be reminded now."""
 

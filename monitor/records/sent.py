@@ -93,6 +93,7 @@ class Listing:
     A long one goes on in its thread: ``page`` counts from 0, the message itself; ``total`` counts the
     stories of all pages, and ``counts`` those of each topic by its name (on page 0; where there is but one
     page, its stories say it). ``since`` is when the first was found, ``until`` when the last was.
+    ``alone`` is the first story's own message, which is sent if no other joins it.
     """
 
     why: ListingWhy
@@ -102,6 +103,7 @@ class Listing:
     until: datetime
     page: int = 0
     counts: tuple[tuple[str, int], ...] = ()
+    alone: Message | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,13 @@ class Notice:
 
 
 Content = Message | Update | Listing | Digest | Reminder | Notice
+
+
+def as_sent(message: Content) -> Content:
+    """Return what is really sent: a list that has stayed with one story is that story's own message."""
+    if isinstance(message, Listing) and message.total == 1 and message.alone is not None:
+        return message.alone
+    return message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ from monitor.records import (
     Post,
     Pull,
     Receipt,
+    Recorded,
     Removal,
     Rhythm,
     Score,
@@ -242,8 +243,8 @@ class AlertStore(Protocol):
     def last_page(self, listing_id: str) -> Waiting | None:
         """Return the last page of a list, which is the list itself while there is no other."""
 
-    def record_decision(self, match: Match, outcome: Outcome, now: datetime) -> tuple[bool, int | None]:
-        """Store a decision with all that follows; say whether the match still waited, and its story's id."""
+    def record_decision(self, match: Match, outcome: Outcome, now: datetime) -> Recorded | None:
+        """Store a decision with all that follows; None if the match waits no more."""
         ...
 
     def due_reminders(self, now: datetime) -> list[DueReminder]:

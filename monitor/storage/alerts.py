@@ -19,6 +19,7 @@ from monitor.records import (
     NewDelivery,
     Outcome,
     Post,
+    Recorded,
     Rewrite,
     ScoredItem,
     Waiting,
@@ -156,8 +157,8 @@ class SqlAlertStore:
             untried=bool(row["untried"]),
         )
 
-    def record_decision(self, match: Match, outcome: Outcome, now: datetime) -> tuple[bool, int | None]:
-        """Store a decision with all that follows; say whether the match still waited, and its story's id."""
+    def record_decision(self, match: Match, outcome: Outcome, now: datetime) -> Recorded | None:
+        """Store a decision with all that follows; None if the match waits no more."""
         topic_id, item_id = match.score.topic_id, match.score.item_id
         waits = sa.and_(
             scores.c.topic_id == topic_id,
@@ -168,7 +169,7 @@ class SqlAlertStore:
         with self._engine.begin() as db:
             # An edit may have taken the match back since.
             if not db.execute(scores.update().where(waits).values(decided_at=now)).rowcount:
-                return False, None
+                return None
             decided = {"decision": outcome.verdict.decision, "reason": outcome.verdict.reason}
             db.execute(alerts.insert().values(topic_id=topic_id, item_id=item_id, decided_at=now, **decided))
             story_id = _join(db, match, outcome.membership) if outcome.membership else None
@@ -178,7 +179,7 @@ class SqlAlertStore:
                 _rewrite(db, rewrite)
             for post in outcome.posts:
                 _keep_post(db, post, {"story_id": story_id, "topic_id": topic_id})
-        return True, story_id
+        return Recorded(story_id=story_id)
 
     def due_reminders(self, now: datetime) -> list[DueReminder]:
         """Return the posts whose readers are to be reminded."""

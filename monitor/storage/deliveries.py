@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.records import Delivery, DeliveryState, Receipt
+from monitor.records import Delivery, DeliveryState, Receipt, as_sent
 from monitor.storage.messages import message_from
 from monitor.storage.tables import OPEN, deliveries
 
@@ -39,7 +39,7 @@ class SqlDeliverStore:
         delivery = Delivery(
             id=row["id"],
             channel=row["channel"],
-            message=message_from(row["message"]),
+            message=as_sent(message_from(row["message"])),
             attempt=row["attempt"],
             first_try_at=row["first_try_at"],
             # Where nothing landed that it could go under, it stands by itself.
