@@ -145,7 +145,7 @@ class Alert:
             outcome = Outcome(verdict=Verdict(decision="quiet", reason="topic_gone"))
             recorded = await self._database(self._store.record_decision, match, outcome, self._now())
         else:
-            told, placement = await self._storybook.place(match)
+            told, placement = await self._storybook.place(match, topic)
             outcome, recorded = await self._database(self._record, match, topic, placement)
             if recorded is not None and recorded.story_id is not None:
                 self._storybook.grow(topic.id, told, recorded.story_id)

@@ -105,7 +105,8 @@ class Dispatch:
 
     def _append(self, listing: Waiting, entry: Entry, channel: str) -> None:
         """Put a story at the end of a list: on its last page, or on a new one in its thread."""
-        first, page = listing.message, self._store.last_page(listing.id)
+        edit, page = self._store.last_child(listing.id, "edit"), self._store.last_page(listing.id)
+        first = edit.message if edit else listing.message
         assert isinstance(first, Listing)
         assert page is not None
         assert isinstance(page.message, Listing)

@@ -7,9 +7,22 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from monitor.grouping import STORIES, WINDOW, Lexicon, Placement, Story, Telling, grown, place, story, telling
+from monitor.grouping import (
+    STORIES,
+    WINDOW,
+    Lexicon,
+    Placement,
+    Story,
+    Subject,
+    Telling,
+    grown,
+    place,
+    story,
+    subject,
+    telling,
+)
 from monitor.passages import item_text
-from monitor.records import Item, Match
+from monitor.records import Item, Match, Topic
 from monitor.sources import outlet
 from monitor.storage import AlertStore
 from monitor.threads import OwnThread
@@ -29,6 +42,7 @@ class Storybook:
         self._vectors = vectors
         self._lexicon = lexicon
         self._stories = dict[str, tuple[Story, ...]]()
+        self._subjects = dict[str, Subject]()
         self._regroupings = 0
 
     async def refresh(self) -> None:
@@ -38,17 +52,24 @@ class Storybook:
             self._stories.clear()
             self._regroupings = regroupings
 
-    async def place(self, match: Match) -> tuple[Telling, Placement]:
+    async def place(self, match: Match, topic: Topic) -> tuple[Telling, Placement]:
         """Return which of its topic's stories a match belongs to, and the match as grouping sees it."""
-        topic_id = match.score.topic_id
-        if topic_id not in self._stories:
-            self._stories[topic_id] = await self._read(topic_id, match.item.first_seen)
+        if topic.id not in self._stories:
+            self._stories[topic.id] = await self._read(topic.id, match.item.first_seen)
+        if topic.id not in self._subjects:
+            self._subjects[topic.id] = await self._subject(topic)
         (told,) = await self._tellings([match.item])
-        return told, place(told, self._stories[topic_id], self._lexicon)
+        stories, about = self._stories[topic.id], self._subjects[topic.id]
+        return told, place(told, stories, self._lexicon, about)
 
     def grow(self, topic_id: str, told: Telling, story_id: int) -> None:
         """Remember that a match has joined a story, or opened it."""
         self._stories[topic_id] = grown(self._stories[topic_id], told, story_id)
+
+    async def _subject(self, topic: Topic) -> Subject:
+        sentences = [*topic.about, topic.name]
+        vectors = await self._vectors.queries(sentences)
+        return subject(vectors, await self._vectors.pieces(sentences), self._lexicon.reference)
 
     async def _read(self, topic_id: str, now: datetime) -> tuple[Story, ...]:
         rows = await self._database(self._store.grouped, topic_id, now - 2 * WINDOW, STORIES)

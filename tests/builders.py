@@ -179,14 +179,15 @@ def opened(path: Path, *, read_only: bool = False) -> Iterator[Storage]:
 
 def stored_items(storage: Storage, *shown: KeyedItem, **of_feed: Any) -> list[Item]:
     """Bring items into the database as a second poll of a feed would, and return those that wait."""
+    now = of_feed.pop("now", NOW)
     feeds = {known.spec.url: known.spec for known in storage.ledger.feeds()}
     asked = spec(**of_feed)
-    storage.polls.sync_feeds([*(feeds | {asked.url: asked}).values()], NOW)
+    storage.polls.sync_feeds([*(feeds | {asked.url: asked}).values()], now)
     known = next(known for known in storage.ledger.feeds() if known.spec.url == asked.url)
     if known.first_polled_at is None:
-        storage.polls.record_poll(known, fetched(), [], NOW, next_at(NOW + HOUR))
-        known = replace(known, first_polled_at=NOW)
-    storage.polls.record_poll(known, fetched(), shown, NOW, next_at(NOW + HOUR))
+        storage.polls.record_poll(known, fetched(), [], now, next_at(now + HOUR))
+        known = replace(known, first_polled_at=now)
+    storage.polls.record_poll(known, fetched(), shown, now, next_at(now + HOUR))
     return storage.scores.unscored(10_000)
 
 

@@ -33,7 +33,17 @@ from monitor.errors import MonitorError, NoDatabaseError
 from monitor.notify import open_slack
 from monitor.policy import REASONS
 from monitor.poll import PollReport
-from monitor.records import Delivery, FetchFailed, Listing, Message, Notice, Posted, Update
+from monitor.records import (
+    Delivery,
+    FetchFailed,
+    InDoubt,
+    Listing,
+    Message,
+    Notice,
+    NotPosted,
+    Posted,
+    Update,
+)
 from monitor.settings import StorageSettings
 from monitor.storage import open_storage
 
@@ -133,7 +143,7 @@ class Show:
                 self.quiet[verdict.reason] += 1
             case DeliverReport(delivery=delivery, outcome=Posted()):
                 self._note_delivered(delivery)
-            case DeliverReport(outcome=outcome):
+            case DeliverReport(outcome=NotPosted() | InDoubt() as outcome):
                 self._print("red", "delivery", f"{report.delivery.channel}: {outcome.reason}")
             case _:
                 pass

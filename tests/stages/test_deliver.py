@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import pytest
-from builders import CHANNELS, TOKEN, new_delivery, stored_deliveries
+from builders import CHANNELS, NOW, TOKEN, new_delivery, stored_deliveries
 
 from monitor import deliver as stage
 from monitor.deliver import Deliver, DeliverReport
