@@ -16,6 +16,7 @@ import typer
 from monitor import __version__
 from monitor.cli_feeds import feeds_app
 from monitor.cli_relevance import relevance_app
+from monitor.cli_routes import routes_app
 from monitor.cli_votes import votes_app
 from monitor.configuration import load_settings
 from monitor.errors import MonitorError
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.add_typer(feeds_app, name="feeds")
 app.add_typer(relevance_app)
+app.add_typer(routes_app, name="routes")
 app.add_typer(votes_app, name="votes")
 
 
