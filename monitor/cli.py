@@ -16,6 +16,7 @@ import typer
 from monitor import __version__
 from monitor.cli_feeds import feeds_app
 from monitor.cli_relevance import relevance_app
+from monitor.cli_routes import routes_app
 from monitor.cli_silence import silence_app
 from monitor.cli_stories import stories_app
 from monitor.cli_votes import votes_app
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 app.add_typer(feeds_app, name="feeds")
 app.add_typer(relevance_app)
+app.add_typer(routes_app, name="routes")
 app.add_typer(silence_app, name="silence")
 app.add_typer(stories_app, name="stories")
 app.add_typer(votes_app, name="votes")

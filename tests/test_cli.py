@@ -80,6 +80,12 @@ MISTAKES = {
         4,
         10,
     ),
+    "route of no topic": (
+        "routes.yaml",
+        "routes:\n  - name: Duty\n    topics: [b]\n    to: ['#duty']\n",
+        3,
+        14,
+    ),
     "unquoted channel": ("watchlists/desk.yaml", "watchlist: Desk\nchannel: #news\ntopics: []\n", 2, 10),
     "bad score": (
         "watchlists/desk.yaml",
@@ -121,7 +127,7 @@ def test_bad_usage_is_2() -> None:
 def test_version_and_help() -> None:
     assert monitor("--version").stdout.startswith("monitor 0.")
     shown = monitor("--help").stdout
-    verbs = ("run", "once", "check", "demo", "explain", "feeds", "prune")
+    verbs = ("run", "once", "check", "demo", "explain", "feeds", "prune", "routes")
     for verb in (*verbs, "test", "evaluate", "backtest", "near-misses"):
         assert f" {verb} " in shown
 

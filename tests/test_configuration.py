@@ -276,9 +276,21 @@ def test_paths_are_shown_from_the_current_folder(folder: Folder, monkeypatch: py
 
 # --- anything at all -------------------------------------------------------------------------------
 
+ROUTES = """\
+routes:
+  - name: A
+    topics: [floods]
+    score: 50-80
+    to: ["#a"]
+channels:
+  "#a":
+    time_zone: UTC
+    quiet_hours: 22:00-07:00
+    digests: [daily 08:00]
+"""
 PIECES = st.sampled_from(
     [
-        *(FEEDS + WATCHLIST).split("\n"),
+        *(FEEDS + WATCHLIST + ROUTES).split("\n"),
         *(
             "feeds:",
             "topics:",
@@ -327,7 +339,7 @@ PIECES = st.sampled_from(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    name=st.sampled_from(["monitor.yaml", "feeds.yaml", "watchlists/a.yaml"]),
+    name=st.sampled_from(["monitor.yaml", "feeds.yaml", "watchlists/a.yaml", "routes.yaml"]),
     content=st.lists(PIECES, max_size=25).map(lambda pieces: "\n".join(pieces).encode())
     | st.lists(PIECES, max_size=12).map(lambda pieces: "".join(pieces).encode())
     | st.binary(max_size=60),
@@ -337,6 +349,7 @@ def test_any_file_is_a_configuration_or_a_list_of_problems(folder: Folder, name:
         "monitor.yaml": b"web: {}\n",
         "feeds.yaml": FEEDS.encode(),
         "watchlists/a.yaml": WATCHLIST.encode(),
+        "routes.yaml": ROUTES.encode(),
     }
     for file, original in originals.items():
         (folder.path / file).write_bytes(content if file == name else original)

@@ -106,11 +106,13 @@ QUIET = st.builds(
     days=st.frozensets(st.integers(0, 6), min_size=1),
 ).filter(lambda quiet: quiet.begin != quiet.end or len(quiet.days) < 7)
 # Most of it near the jumps of 2026, in both halves of the world.
-NOW = st.one_of(
-    *(
-        st.integers(0, 10 * 24 * 60).map(lambda minutes, day=day: utc(day) + timedelta(minutes=minutes))
-        for day in ("2026-02-10", "2026-03-05", "2026-03-25", "2026-09-22", "2026-10-20", "2026-10-28")
-    )
+DAYS = [
+    utc(day) for day in ("2026-02-10", "2026-03-05", "2026-03-25", "2026-09-28", "2026-10-20", "2026-10-28")
+]
+NOW = st.builds(
+    lambda day, minutes: day + timedelta(minutes=minutes),
+    st.sampled_from(DAYS),
+    st.integers(0, 10 * 24 * 60),
 )
 
 
@@ -141,12 +143,12 @@ def test_away_from_jumps_exactly_what_the_clock_says(quiet: QuietHours, now: dat
     assert (quiet_until(quiet, now) is not None) == said_by_the_clock(quiet, now)
 
 
-@given(QUIET, NOW, st.floats(0, 1, exclude_max=True))
+@given(QUIET, NOW, st.floats(0, 0.99))
 @example(hours("02:30", "01:45"), utc("2026-03-28 12:00"), 0.9)
 def test_quiet_holds_to_its_end_and_then_is_over(quiet: QuietHours, now: datetime, share: float) -> None:
     until = quiet_until(quiet, now)
-    assume(until is not None)
-    assert until is not None
+    if until is None:
+        return
     assert until > now
     assert quiet_until(quiet, now + share * (until - now)) == until
     assert quiet_until(quiet, until) is None

@@ -40,7 +40,8 @@ def test_a_file_may_say_everything(tmp_path: Path) -> None:
         "storage: {url: postgresql://user@host/db, keep: 90d}\nencoder: {model: models/large}\n"
         'slack: {api_url: "http://127.0.0.1:9/api/", channel: C0123456789, ops_channel: "#ops"}\n'
         "fetch: {every: 1.5h, allow_private: [10.0.0.0/8, fd00::/8, 192.168.1.7]}\n"
-        "alerts: {max_age: 7d, wait_before_first: 0s, remind_after: 30m, most_per_topic: 1}\nweb: {host: 0.0.0.0, port: 0}\n",
+        "alerts: {max_age: 7d, wait_before_first: 0s, remind_after: 30m, most_per_topic: 1}\n"
+        "web: {host: 0.0.0.0, port: 0}\n",
     )
     assert problems == []
     assert settings.storage.url == "postgresql://user@host/db"
