@@ -3,7 +3,15 @@
 Frozen, keyword-only, aware UTC datetimes. No clock, no configuration, no I/O.
 """
 
-from monitor.records.configured import FeedSpec, Problem, Severity, Topic
+from monitor.records.configured import (
+    AppriseTarget,
+    FeedSpec,
+    Problem,
+    Severity,
+    Target,
+    Topic,
+    WebhookTarget,
+)
 from monitor.records.items import Article, Item, KeyedItem, NoArticle, ParsedItem, Removal
 from monitor.records.judged import Decision, Evidence, Lesson, Match, Pull, Score, Verdict, Vote
 from monitor.records.polled import (
@@ -53,6 +61,7 @@ from monitor.records.sent import (
 from monitor.records.told import DeliveryStatus, History, Judgement, TopicHistory
 
 __all__ = [
+    "AppriseTarget",
     "Article",
     "Changes",
     "ChannelPlan",
@@ -111,6 +120,7 @@ __all__ = [
     "Severity",
     "Silence",
     "Subscription",
+    "Target",
     "Topic",
     "TopicCount",
     "TopicHistory",
@@ -120,4 +130,5 @@ __all__ = [
     "Update",
     "Verdict",
     "Vote",
+    "WebhookTarget",
 ]
