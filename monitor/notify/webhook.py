@@ -15,6 +15,7 @@ Private addresses are allowed, other than for feeds: the operator chose this one
 import hashlib
 import hmac
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -75,8 +76,7 @@ class WebhookNotifier:
                 return _outcome(delivery, answer.status, answer.headers)
         # Errors of the client hold the address, which nobody may read: only their kind is told.
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
-            why = getattr(getattr(error, "os_error", None), "strerror", None) or type(error).__name__
-            return NotPosted(reason=f"cannot reach the webhook: {why}")
+            return NotPosted(reason=f"cannot reach the webhook: {_kind(error)}")
         except TimeoutError:
             return InDoubt(reason=f"the webhook did not answer within {TIMEOUT:.0f} s")
         except Exception as error:  # noqa: BLE001 - whatever came in between, the message may be there
@@ -121,6 +121,11 @@ def _outcome(delivery: Delivery, status: int, headers: Mapping[str, str]) -> Pos
     if 300 <= status < 400:
         return NotPosted(reason=f"{told}; redirects are not followed: name the address that it leads to")
     return NotPosted(reason=f"{told}; set address, secret or receiver right, the message waits")
+
+
+def _kind(error: Exception) -> str:
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if isinstance(number, int) and number > 0 else type(error).__name__
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
