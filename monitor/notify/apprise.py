@@ -44,7 +44,7 @@ TIMEOUT = 10.0
 """Seconds after which a service that still has not answered is left to itself, and looked at later."""
 
 _STATUS = re.compile(r"error=([1-5][0-9]{2})\b")
-_ACTIVE = re.compile(r"(?P<url>(?i:https?)://\S+)|(?<=[@<])(?=\S)|(?<=\])(?=[(\[])")
+_ACTIVE = re.compile(r"(?<=[@<])(?=\S)|(?<=\])(?=[(\[])|(?P<url>(?i:https?)://\S+)")
 _IN_URL = str.maketrans({"@": "%40", "<": "%3C", ">": "%3E", "[": "%5B", "]": "%5D"})
 _NOTHING_SEEN = "\u200b"
 
@@ -60,9 +60,7 @@ class AppriseNotifier:
     async def open(cls, target: AppriseTarget) -> AsyncIterator[Self]:
         """Send to the target until the context ends; ConfigurationError if Apprise does not know a URL."""
         # Its warnings name hosts and channels; what may be known of them is in the outcome.
-        library = logging.getLogger("apprise")
-        library.addHandler(logging.NullHandler())
-        library.propagate = False
+        logging.getLogger("apprise").propagate = False
         services = tuple(_Service(apprise) for apprise in await asyncio.to_thread(_loaded, target))
         try:
             yield cls(services)
