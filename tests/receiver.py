@@ -1,6 +1,7 @@
 """Somebody on this machine who takes what is posted to them, or answers something else."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ class Receiver:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     requests: list[Taken] = field(default_factory=list)
+    arrived: asyncio.Queue[Taken] = field(default_factory=asyncio.Queue)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -33,7 +35,9 @@ class Receiver:
 
     async def handle(self, request: web.Request) -> web.Response:
         body = await request.read()
-        self.requests.append(Taken(path=request.path, headers=request.headers.copy(), body=body))
+        taken = Taken(path=request.path, headers=request.headers.copy(), body=body)
+        self.requests.append(taken)
+        self.arrived.put_nowait(taken)
         await self.gate.wait()
         if self.status == 0:
             assert request.transport is not None
@@ -62,8 +66,6 @@ async def receiving() -> AsyncIterator[Receiver]:
 
 def free_port_address() -> str:
     """An address at which nobody listens: its port was free a moment ago."""
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{taken.getsockname()[1]}"
