@@ -123,7 +123,7 @@ def test_version_and_help() -> None:
     assert monitor("--version").stdout.startswith("monitor 0.")
     shown = monitor("--help").stdout
     verbs = ("run", "once", "check", "demo", "explain", "feeds", "prune")
-    for verb in (*verbs, "test", "evaluate", "backtest", "near-misses"):
+    for verb in (*verbs, "test", "evaluate", "backtest", "near-misses", "notify-test"):
         assert f" {verb} " in shown
 
 

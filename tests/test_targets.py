@@ -7,14 +7,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from builders import HOUR, NOW
+from builders import HOUR, NOW, TOKEN, delivery, new_delivery, opened, stored_deliveries
 from receiver import free_port_address, receiving
 
+from monitor import explain
 from monitor.configuration import Configuration
+from monitor.demo.show import AllInSlack
+from monitor.demo.slack import SlackStandIn
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.fields import channel_of
-from monitor.records import AppriseTarget, WebhookTarget
-from monitor.settings import Settings, SlackSettings, target_of
+from monitor.notify import open_slack
+from monitor.records import AppriseTarget, Posted, Receipt, WebhookTarget
+from monitor.settings import Settings, SlackSettings, StorageSettings, target_of
 from monitor.targets import named_channels, read_targets, send_test
 
 REPOSITORY = Path(__file__).parents[1]
@@ -121,6 +125,26 @@ def test_all_that_is_missing_is_told_at_once() -> None:
 
 def test_every_channel_of_the_configuration_counts() -> None:
     assert named_channels(config("webhook://ops")) == {"#news", "webhook://ops"}
+
+
+def test_explain_links_to_messages_in_slack_only(database_file: Path) -> None:
+    with opened(database_file) as storage:
+        stored_deliveries(storage, new_delivery(1, "webhook://ops"))
+        storage.deliveries.record_receipt("d1", Receipt(channel="webhook://ops", ts="d1"), NOW)
+    stored = Settings(storage=StorageSettings(url=f"sqlite:///{database_file}"))
+    watched = Configuration(settings=stored, feeds=(), topics=(), warnings=())
+    told = explain.lines(watched, explain.histories(watched, "https://wire.example/1"))
+    assert "    webhook://ops: sent" in told
+
+
+async def test_the_demo_shows_every_target_in_its_slack() -> None:
+    async with (
+        SlackStandIn((), token=TOKEN, create_channels=True, burst=None) as standin,
+        open_slack(standin.api_url, TOKEN) as slack,
+    ):
+        outcome = await AllInSlack(slack).post(delivery(channel="webhook://ops"))
+        assert isinstance(outcome, Posted)
+        assert len(standin.messages("webhook-ops")) == 1
 
 
 # --- a test message ----------------------------------------------------------------------------------

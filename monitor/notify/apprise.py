@@ -163,11 +163,11 @@ def _loaded(target: AppriseTarget) -> list[Apprise]:
         app_id="monitor",
         app_desc="monitor",
         async_mode=False,
-        # The URL's options say otherwise to neither.
+        # Given here it cannot be turned on by a URL.
         interpret_emojis=False,
-        interpret_escapes=False,
+        # A redirected POST becomes a GET, and a message lost.
         http_redirects=False,
-        # The thread is ours, and we do not wait for ever.
+        # Sent in the thread that calls, which is our own, and which we do not wait for.
         service_timeout=0,
     )
     loaded = []
