@@ -21,6 +21,7 @@ from monitor.records import (
     Membership,
     Message,
     Outcome,
+    Post,
     Recorded,
     Route,
     ScoredItem,
@@ -178,7 +179,7 @@ class Alert:
         told = self._told(match, topic, placement, told_before=bool(posts), now=now)
         dispatch = Dispatch(self._store, told, self._orders.burst_window)
         steps = []
-        for destination in self._destinations(told):
+        for destination in self._destinations(told, posts):
             post = posts.get(destination.channel)
             plan = self._orders.channels.get(destination.channel)
             until = held_until(plan.quiet_hours if plan else None, destination.level, now)
@@ -219,10 +220,14 @@ class Alert:
             now=now,
         )
 
-    def _destinations(self, told: Told) -> tuple[Destination, ...]:
+    def _destinations(self, told: Told, posts: Mapping[str, Post]) -> tuple[Destination, ...]:
+        """Return where the story goes: also on to channels that know it and whose routes it fits no longer."""
         tags = frozenset[str]().union(*(one.item.feed_tags for one in told.items))
+        timing = self._orders.timing
         facts = RoutedFacts(topic=told.topic, tags=tags, score=told.facts.score, sources=told.facts.sources)
-        return destinations(facts, self._orders.routes, self._orders.timing)
+        wanted = destinations(facts, self._orders.routes, timing)
+        left = posts.keys() - {destination.channel for destination in wanted}
+        return (*wanted, *(_as_before(posts[channel], timing) for channel in sorted(left)))
 
     def _remind(self) -> None:
         now = self._now()
@@ -239,3 +244,15 @@ class Alert:
         post, reminder = reminder_for(due, name, title, known.mention if known else None)
         self._store.record_reminder(due, post, reminder, now)
         logger.info("reminded", extra={"story": due.story_id, "channel": due.post.channel})
+
+
+def _as_before(post: Post, timing: Timing) -> Destination:
+    """Return a destination that asks for no more than what the channel has been told."""
+    return Destination(
+        channel=post.channel,
+        level=post.level,
+        mention=None,
+        wait_before_first=timing.wait_before_first,
+        update_every=timing.update_every,
+        remind_after=None,
+    )

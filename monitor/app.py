@@ -10,7 +10,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,7 +24,7 @@ from monitor.errors import MonitorError
 from monitor.feeds import FetchLimits, open_articles, open_source
 from monitor.grouping import Lexicon
 from monitor.health import Health
-from monitor.notify import Notifier, open_console, open_slack
+from monitor.notify import Notifier
 from monitor.policy import told_since
 from monitor.poll import Poll, PollReport
 from monitor.prune import Prune
@@ -33,10 +33,11 @@ from monitor.reembed import Reembed
 from monitor.schedule import ticking
 from monitor.score import ScoreReport, Scoring, open_scoring
 from monitor.scoring import open_reference
-from monitor.settings import fetch_proxy, slack_bot_token
+from monitor.settings import fetch_proxy
 from monitor.storage import Storage, open_storage
 from monitor.storybook import Storybook
 from monitor.subscribe import Subscribe, open_subscribe
+from monitor.targets import named_channels, open_notifier
 from monitor.tell import GATHER, Tell
 from monitor.threads import OwnThread
 from monitor.vectorise import Vectoriser, load_encoder
@@ -291,15 +292,6 @@ async def _with_model(
     return WithModel(scoring=scoring, alert=alert, reembed=reembed)
 
 
-def open_notifier(config: Configuration, environ: Mapping[str, str]) -> AbstractAsyncContextManager[Notifier]:
-    """Slack when there is a token, else the console."""
-    token = slack_bot_token(environ)
-    if token is None:
-        logger.warning("no_slack_token", extra={"hint": "set SLACK_BOT_TOKEN; messages go to the console"})
-        return open_console()
-    return open_slack(config.settings.slack.api_url, token.get_secret_value())
-
-
 async def once(config: Configuration, environ: Mapping[str, str]) -> None:
     """Poll what is due, once, all the way to the channels.
 
@@ -307,7 +299,7 @@ async def once(config: Configuration, environ: Mapping[str, str]) -> None:
     """
     proxy = fetch_proxy(config.settings.fetch, environ)
     async with (
-        open_notifier(config, environ) as notifier,
+        open_notifier(config, named_channels(config), environ, utc_now) as notifier,
         open_pipeline(config, notifier, proxy=proxy, tempo=Tempo(gather=timedelta(0))) as pipeline,
     ):
         await pipeline.one_pass()
@@ -328,7 +320,7 @@ async def run(config: Configuration, environ: Mapping[str, str]) -> None:
     web, proxy = config.settings.web, fetch_proxy(config.settings.fetch, environ)
     usual = median_low(feed.every for feed in config.feeds)
     async with (
-        open_notifier(config, environ) as notifier,
+        open_notifier(config, named_channels(config), environ, utc_now) as notifier,
         open_pipeline(config, notifier, proxy=proxy) as pipeline,
         open_subscribe(
             web.public_url,

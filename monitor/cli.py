@@ -6,7 +6,7 @@ imported inside the commands that need them, so that ``check`` and ``--help`` an
 
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -21,8 +21,9 @@ from monitor.cli_silence import silence_app
 from monitor.cli_stories import stories_app
 from monitor.cli_votes import votes_app
 from monitor.configuration import load_settings
-from monitor.errors import MonitorError
-from monitor.fields import interval
+from monitor.errors import ConfigurationError, MonitorError
+from monitor.fields import channel_of, interval
+from monitor.targets import named_channels, read_targets, send_test
 from monitor.terminal import (
     CONFIG,
     ConfigOption,
@@ -73,6 +74,12 @@ def check(config: ConfigOption = CONFIG) -> None:
     """Validate every file of the configuration: one FILE:LINE:COL: message per error; exit 0, or 2."""
     with exit_codes():
         loaded = load(config)
+        try:
+            read_targets(named_channels(loaded), os.environ)
+        except ConfigurationError as error:
+            # Where this is checked need not be where it will run.
+            for problem in error.problems:
+                typer.echo(str(replace(problem, severity="warning")), err=True)
         counts = f"{len(loaded.feeds)} feeds, {len(loaded.topics)} topics, {len(loaded.routes)} routes"
         typer.echo(f"{config}: fine: {counts}")
 
@@ -97,6 +104,18 @@ def once(config: ConfigOption = CONFIG, verbose: VerboseOption = False) -> None:
         from monitor import app as service
 
         run_async(service.once(loaded, os.environ))
+
+
+@app.command("notify-test")
+def notify_test(channel: str, config: ConfigOption = CONFIG) -> None:
+    """Post a test message to one channel, such as #news or webhook://ops; exit 1, and why, if it fails."""
+    with exit_codes():
+        loaded = load(config)
+        _log(verbose=False, level="WARNING")
+        from monitor.app import utc_now
+
+        run_async(send_test(loaded, usable(channel_of, channel), os.environ, utc_now))
+        typer.echo(f"{channel}: posted")
 
 
 @app.command()

@@ -135,7 +135,8 @@ def _delivery_line(delivery: DeliveryStatus) -> str:
     line = f"{delivery.channel}: {kind}{delivery.state}"
     if receipt is not None:
         link = f"https://slack.com/archives/{receipt.channel}/p{receipt.ts.replace('.', '')}"
-        return f"{line}, {link}" if receipt.channel != "console" else line
+        in_slack = receipt.channel != "console" and "://" not in receipt.channel
+        return f"{line}, {link}" if in_slack else line
     return f"{line} after {delivery.attempt} attempts: {delivery.last_error}" if delivery.last_error else line
 
 

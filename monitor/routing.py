@@ -1,7 +1,7 @@
 """Which channels a story goes to, how loudly, and with what timing. Pure.
 
-A story goes to its topic's own channel, as routine, and to every channel of every route that fits; a route
-may ask for its channels ``instead`` of the topic's own. No channel is named twice: a route to the topic's
+A story goes to its topic's own channel, and to every channel of every route that fits; a route may ask for
+its channels ``instead`` of the topic's own. There it is routine, unless the topic mentions somebody. No channel is named twice: a route to the topic's
 own says how it is told there. Of several routes to one channel the most urgent counts, of those the first;
 and the shortest of all their waits, so that one more route delays nothing that another sends.
 """
@@ -51,13 +51,14 @@ def destinations(facts: Facts, routes: Sequence[Route], timing: Timing) -> tuple
 
 
 def _own(topic: Topic, timing: Timing) -> Destination:
+    urgent = topic.mention is not None
     return Destination(
         channel=topic.channel,
-        level="routine",
-        mention=None,
+        level="urgent" if urgent else "routine",
+        mention=topic.mention,
         wait_before_first=timing.wait_before_first,
         update_every=timing.update_every,
-        remind_after=None,
+        remind_after=timing.remind_after if urgent else None,
     )
 
 

@@ -39,6 +39,7 @@ def test_check_loads_nothing_heavy() -> None:
         "from monitor.cli import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 0, end.code\n"
         "heavy = {'torch', 'numpy', 'sqlalchemy', 'aiohttp', 'slack_sdk', 'transformers', 'feedparser'}\n"
+        "heavy |= {'apprise', 'requests'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     checked = subprocess.run(
@@ -128,7 +129,7 @@ def test_version_and_help() -> None:
     assert monitor("--version").stdout.startswith("monitor 0.")
     shown = monitor("--help").stdout
     verbs = ("run", "once", "check", "demo", "explain", "feeds", "prune", "routes")
-    for verb in (*verbs, "test", "evaluate", "backtest", "near-misses"):
+    for verb in (*verbs, "test", "evaluate", "backtest", "near-misses", "notify-test"):
         assert f" {verb} " in shown
 
 

@@ -30,7 +30,7 @@ from monitor.deliver import PACE, DeliverReport
 from monitor.demo.replay import Capture, FeedServer, by_time, read_index, unpacked
 from monitor.demo.slack import SlackStandIn
 from monitor.errors import MonitorError, NoDatabaseError
-from monitor.notify import open_slack
+from monitor.notify import Notifier, open_slack
 from monitor.policy import REASONS
 from monitor.poll import PollReport
 from monitor.records import (
@@ -42,6 +42,7 @@ from monitor.records import (
     Notice,
     NotPosted,
     Posted,
+    PostOutcome,
     Update,
 )
 from monitor.settings import StorageSettings
@@ -91,6 +92,7 @@ async def demo(
         slack = await stack.enter_async_context(_slack(port, hurried=speed > 1))
         console.print(f"Slack stand-in: [link={slack.url}]{slack.url}[/link] (nothing leaves this machine)")
         notifier = await stack.enter_async_context(open_slack(slack.api_url, TOKEN))
+        notifier = AllInSlack(notifier)
         clock = ReplayClock(captures[0].captured_at)
         pipeline = await stack.enter_async_context(
             open_pipeline(
@@ -106,6 +108,25 @@ async def demo(
         if not once:
             console.print(f"\nThe page stays at {slack.url} until you press Ctrl-C.")
             await asyncio.Event().wait()
+
+
+class AllInSlack:
+    """Shows what is meant for other targets in the stand-in too, each in a channel that is called like it."""
+
+    def __init__(self, slack: Notifier) -> None:
+        self._slack = slack
+
+    async def post(self, delivery: Delivery) -> PostOutcome:
+        """Post the delivery to the stand-in."""
+        return await self._slack.post(_in_slack(delivery))
+
+    async def look_up(self, delivery: Delivery) -> PostOutcome:
+        """Look for the delivery in the stand-in."""
+        return await self._slack.look_up(_in_slack(delivery))
+
+
+def _in_slack(delivery: Delivery) -> Delivery:
+    return replace(delivery, channel=delivery.channel.replace("://", "-"))
 
 
 class ReplayClock:

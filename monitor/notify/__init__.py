@@ -3,13 +3,14 @@
 A notifier never retries: the outbox owns every further attempt.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from typing import Protocol
 
-from monitor.records import Delivery, PostOutcome
+from monitor.records import AppriseTarget, Delivery, PostOutcome, Target, WebhookTarget
 
-__all__ = ["Notifier", "open_console", "open_slack"]
+__all__ = ["Notifier", "open_console", "open_notifiers", "open_slack"]
 
 
 class Notifier(Protocol):
@@ -40,3 +41,32 @@ async def open_console() -> AsyncIterator[Notifier]:
     from monitor.notify.console import ConsoleNotifier
 
     yield ConsoleNotifier()
+
+
+@asynccontextmanager
+async def open_notifiers(
+    slack: AbstractAsyncContextManager[Notifier], targets: Iterable[Target], *, now: Callable[[], datetime]
+) -> AsyncIterator[Notifier]:
+    """Bring messages to Slack and to other targets, each by its channel; ``now`` dates what is signed.
+
+    ConfigurationError if Apprise can make nothing of a target's URL.
+    """
+    from monitor.notify.switchboard import Switchboard
+
+    async with AsyncExitStack() as stack:
+        entered: dict[str, Notifier] = {}
+        for target in targets:
+            entered[target.channel] = await stack.enter_async_context(_open_target(target, now))
+        yield Switchboard(await stack.enter_async_context(slack), entered)
+
+
+def _open_target(target: Target, now: Callable[[], datetime]) -> AbstractAsyncContextManager[Notifier]:
+    match target:
+        case WebhookTarget():
+            from monitor.notify.webhook import WebhookNotifier
+
+            return WebhookNotifier.open(target, now)
+        case AppriseTarget():
+            from monitor.notify.apprise import AppriseNotifier
+
+            return AppriseNotifier.open(target)

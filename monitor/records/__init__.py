@@ -13,7 +13,15 @@ from monitor.records.alerted import (
     ScoredItem,
     Waiting,
 )
-from monitor.records.configured import FeedSpec, Problem, Severity, Topic
+from monitor.records.configured import (
+    AppriseTarget,
+    FeedSpec,
+    Problem,
+    Severity,
+    Target,
+    Topic,
+    WebhookTarget,
+)
 from monitor.records.items import Article, Item, KeyedItem, NoArticle, ParsedItem, Removal
 from monitor.records.judged import Decision, Evidence, Lesson, Match, Pull, Score, Verdict, Vote
 from monitor.records.polled import (
@@ -75,6 +83,7 @@ from monitor.records.told import (
 
 __all__ = [
     "STORIES_PER_PAGE",
+    "AppriseTarget",
     "Article",
     "Changes",
     "ChannelPlan",
@@ -143,6 +152,7 @@ __all__ = [
     "StoryItem",
     "StoryPlace",
     "Subscription",
+    "Target",
     "ToldStory",
     "Topic",
     "TopicCount",
@@ -154,5 +164,6 @@ __all__ = [
     "Verdict",
     "Vote",
     "Waiting",
+    "WebhookTarget",
     "as_sent",
 ]
