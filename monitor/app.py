@@ -277,7 +277,7 @@ def open_notifier(config: Configuration, environ: Mapping[str, str]) -> Abstract
     if token is None:
         logger.warning("no_slack_token", extra={"hint": "set SLACK_BOT_TOKEN; messages go to the console"})
         return open_console()
-    return open_slack(config.settings.slack.api_url, token.get_secret_value())
+    return open_slack(config.settings.slack.api_url, token.get_secret_value(), templates=config.templates)
 
 
 async def once(config: Configuration, environ: Mapping[str, str]) -> None:

@@ -4,14 +4,16 @@ monitor.yaml + environment ──► settings ─┐ defaults
 feeds.yaml ──────────────────► feeds ◄───┤
                                  │ labels│
 watchlists/*.yaml ───────────► topics ◄──┘
+templates/*.json.j2 ─────────► templates
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitor.errors import ConfigurationError
 from monitor.feedlist import FeedList, read_feedlist
+from monitor.notify import read_templates
 from monitor.records import FeedSpec, Problem, Topic
 from monitor.settings import Settings, read_settings
 from monitor.watchlist import read_watchlists
@@ -21,12 +23,16 @@ __all__ = ["Configuration", "load_configuration", "load_feedlist", "load_setting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """A configuration without errors; ``warnings`` are what deserves a second thought."""
+    """A configuration without errors; ``warnings`` are what deserves a second thought.
+
+    ``templates`` are layouts of messages by what they are for.
+    """
 
     settings: Settings
     feeds: tuple[FeedSpec, ...]
     topics: tuple[Topic, ...]
     warnings: tuple[Problem, ...]
+    templates: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_configuration(folder: Path, environ: Mapping[str, str]) -> Configuration:
@@ -40,13 +46,18 @@ def load_configuration(folder: Path, environ: Mapping[str, str]) -> Configuratio
     settings, problems = read_settings(folder / "monitor.yaml", environ)
     feeds = read_feedlist(folder / "feeds.yaml", settings.fetch.every)
     watchlists = read_watchlists(folder / "watchlists", feeds.labels, settings.slack.channel)
+    templates, faults = read_templates(folder / "templates")
     found = sorted(
-        (*problems, *feeds.problems, *watchlists.problems),
+        (*problems, *feeds.problems, *watchlists.problems, *faults),
         key=lambda problem: (str(problem.path), problem.line, problem.column),
     )
     _refuse_errors(found)
     return Configuration(
-        settings=settings, feeds=feeds.feeds, topics=watchlists.topics, warnings=tuple(found)
+        settings=settings,
+        feeds=feeds.feeds,
+        topics=watchlists.topics,
+        warnings=tuple(found),
+        templates=templates,
     )
 
 

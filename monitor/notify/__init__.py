@@ -3,13 +3,17 @@
 A notifier never retries: the outbox owns every further attempt.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Protocol
 
-from monitor.records import Delivery, PostOutcome
+from monitor.records import Delivery, PostOutcome, Problem
 
-__all__ = ["Notifier", "open_console", "open_slack"]
+__all__ = ["Notifier", "open_console", "open_slack", "read_templates"]
+
+
+NO_TEMPLATES: Mapping[str, str] = {}
 
 
 class Notifier(Protocol):
@@ -23,14 +27,22 @@ class Notifier(Protocol):
 
 
 @asynccontextmanager
-async def open_slack(api_url: str, token: str, *, buttons: bool = False) -> AsyncIterator[Notifier]:
+async def open_slack(
+    api_url: str, token: str, *, buttons: bool = False, templates: Mapping[str, str] = NO_TEMPLATES
+) -> AsyncIterator[Notifier]:
     """Post to Slack, or to whatever answers like it at ``api_url``.
 
-    ``buttons`` puts some below each story; somebody must listen to them.
+    ``buttons`` puts some below each story; somebody must listen to them. ``templates`` are layouts of one's
+    own, as ``read_templates`` returns them.
     """
     from monitor.notify.slack import SlackNotifier
 
-    async with SlackNotifier.open(api_url, token, buttons=buttons) as notifier:
+    layouts = None
+    if templates:
+        from monitor.notify.templates import Templates
+
+        layouts = Templates(templates)
+    async with SlackNotifier.open(api_url, token, buttons=buttons, layouts=layouts) as notifier:
         yield notifier
 
 
@@ -40,3 +52,15 @@ async def open_console() -> AsyncIterator[Notifier]:
     from monitor.notify.console import ConsoleNotifier
 
     yield ConsoleNotifier()
+
+
+def read_templates(folder: Path) -> tuple[Mapping[str, str], tuple[Problem, ...]]:
+    """Return a folder's message layouts by what they are for, and what is wrong with the others.
+
+    The folder need not exist.
+    """
+    if not folder.is_dir():
+        return NO_TEMPLATES, ()
+    from monitor.notify.templates import read_templates
+
+    return read_templates(folder)
