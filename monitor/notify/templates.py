@@ -4,8 +4,8 @@
 
 A layout cannot hang or swell. Its language is output, ``if`` and ``for`` over lists, two deep; there are no
 calls, no assignments and no multiplication, so that the work is bounded by its own length. Lists and texts
-are cut before, and what it puts out stops at a limit. Every ``{{ … }}`` becomes a whole JSON value, so that no
-text can end its own string.
+are cut before, and what it puts out stops at a limit. Every ``{{ … }}`` becomes a whole JSON value, so that
+no text can end its own string.
 """
 
 import json
