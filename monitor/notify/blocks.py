@@ -60,8 +60,10 @@ def slack_text(message: Content) -> str:
 def slack_lines(message: Content) -> str:
     """Return the whole message as escaped text, for when Slack takes no blocks of it."""
     limit = _MAX_LINES if isinstance(message, Listing | Digest) else MAX_TEXT
-    lines = plain_lines(message)
-    return escaped(cut("\n".join(lines), limit))
+    text = cut("\n".join(plain_lines(message)), limit)
+    safe = escaped(text)
+    # Escaping makes a character five at most.
+    return safe if len(safe) <= _MAX_LINES else escaped(cut(text, _MAX_LINES // 5))
 
 
 def slack_blocks(message: Content, *, chart: str | None = None) -> list[Block]:

@@ -75,6 +75,7 @@ def _later(moment: datetime, first: datetime) -> str:
 
 def shown_span(since: datetime, until: datetime, zone: str) -> str:
     """Return a stretch of time, the day only once where both ends share it."""
+    zone = cut(zone, MAX_NAME)
     if f"{since:%F %H:%M}" == f"{until:%F %H:%M}":
         return f"{since:%-d %b %Y %H:%M} {zone}"
     end = f"{until:%H:%M}" if since.date() == until.date() else f"{until:%-d %b %Y %H:%M}"
