@@ -156,7 +156,8 @@ class _Layout:
             code = environment.compile(_prepared(tree), filename=self._name)
         except TemplateSyntaxError as error:
             raise _FaultError(error.lineno, str(error.message)) from None
-        except RecursionError:
+        except (RecursionError, MemoryError, SyntaxError):
+            # Of Python, which a template is compiled to.
             raise _FaultError(1, "this is nested too deeply") from None
         self._template = Template.from_code(environment, code, {})
 

@@ -178,6 +178,9 @@ def test_values_and_filters(value: str, said: str) -> None:
             '[{"type": "rich_text", "elements": [{"type": "rich_text_list", "elements": []}]}]',
             "style must be",
         ),
+        ("{% if title %}" * 150 + "{% endif %}" * 150, "1:1: this is nested too deeply"),
+        (section("{{ " + "(" * 2_000 + "title" + ")" * 2_000 + " }}"), "1:1: this is nested too deeply"),
+        (section("{{ " + "not " * 5_000 + "title }}"), "1:1: this is nested too deeply"),
         ("[" * 5_000, "1:1: what this puts out is no JSON"),
     ],
 )
