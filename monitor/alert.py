@@ -221,7 +221,7 @@ class Alert:
         )
 
     def _destinations(self, told: Told, posts: Mapping[str, Post]) -> tuple[Destination, ...]:
-        """Return where the story goes: also on to channels that know it and whose routes it fits no longer."""
+        """Return where the story goes: also to channels that know it and whose routes it has left."""
         tags = frozenset[str]().union(*(one.item.feed_tags for one in told.items))
         timing = self._orders.timing
         facts = RoutedFacts(topic=told.topic, tags=tags, score=told.facts.score, sources=told.facts.sources)

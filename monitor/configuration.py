@@ -6,6 +6,7 @@ feeds.yaml ──────────────────► feeds ◄�
 watchlists/*.yaml ───────────► topics ◄──┘
                                  │ names
 routes.yaml ─────────────────► routes, channels
+templates/*.json.j2 ─────────► templates
 """
 
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from monitor.errors import ConfigurationError
 from monitor.feedlist import FeedList, read_feedlist
+from monitor.notify import read_templates
 from monitor.records import ChannelPlan, FeedSpec, Problem, Route, Topic
 from monitor.routesfile import Known, Routes, read_routes
 from monitor.routing import Timing
@@ -28,7 +30,8 @@ __all__ = ["Configuration", "load_configuration", "load_feedlist", "load_setting
 class Configuration:
     """A configuration without errors; ``warnings`` are what deserves a second thought.
 
-    ``channels`` says by channel what it asks for beside its stories, if anything.
+    ``channels`` says by channel what it asks for beside its stories, if anything; ``templates`` are layouts
+    of messages by what they are for.
     """
 
     settings: Settings
@@ -37,6 +40,7 @@ class Configuration:
     routes: tuple[Route, ...] = ()
     channels: Mapping[str, ChannelPlan] = field(default_factory=dict)
     warnings: tuple[Problem, ...]
+    templates: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def timing(self) -> Timing:
@@ -61,8 +65,9 @@ def load_configuration(folder: Path, environ: Mapping[str, str]) -> Configuratio
     feeds = read_feedlist(folder / "feeds.yaml", settings.fetch.every)
     watchlists = read_watchlists(folder / "watchlists", feeds.labels, settings.slack.channel)
     routes = _read_routes(folder / "routes.yaml", feeds, watchlists)
+    templates, faults = read_templates(folder / "templates")
     found = sorted(
-        (*problems, *feeds.problems, *watchlists.problems, *routes.problems),
+        (*problems, *feeds.problems, *watchlists.problems, *routes.problems, *faults),
         key=lambda problem: (str(problem.path), problem.line, problem.column),
     )
     _refuse_errors(found)
@@ -73,6 +78,7 @@ def load_configuration(folder: Path, environ: Mapping[str, str]) -> Configuratio
         routes=routes.routes,
         channels=routes.channels,
         warnings=tuple(found),
+        templates=templates,
     )
 
 

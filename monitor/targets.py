@@ -60,7 +60,9 @@ def open_notifier(
         logger.warning("no_slack_token", extra={"hint": "set SLACK_BOT_TOKEN; messages go to the console"})
         slack = open_console()
     else:
-        slack = open_slack(config.settings.slack.api_url, token.get_secret_value())
+        slack = open_slack(
+            config.settings.slack.api_url, token.get_secret_value(), templates=config.templates
+        )
     return open_notifiers(slack, targets, now=now)
 
 

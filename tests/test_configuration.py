@@ -190,6 +190,17 @@ def test_the_examples_in_the_shipped_routes_are_right(tmp_path: Path) -> None:
     assert (len(config.routes), len(config.channels), config.warnings) == (2, 1, ())
 
 
+def test_layouts_are_read_and_tried_with_the_rest(folder: Folder) -> None:
+    (folder.path / "templates").mkdir()
+    folder.write("templates/reminder.json.j2", '[{"type": "divider"}]')
+    assert folder.load().templates == {"reminder": '[{"type": "divider"}]'}
+    folder.write("templates/story.json.j2", '[\n  {"type": "divider", "color": {{ topic }}}\n]')
+    folder.write("monitor.yaml", "fetch: {evry: 1h}\n")
+    first, second = folder.problems()
+    assert first.startswith("monitor.yaml:1:")
+    assert second.startswith("templates/story.json.j2:2:3: there is no 'topic'; there are acknowledged_by")
+
+
 def test_the_shipped_configuration_is_right_and_loads_nothing_heavy() -> None:
     script = (
         "import sys\nfrom pathlib import Path\nfrom monitor.configuration import load_configuration\n"

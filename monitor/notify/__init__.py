@@ -3,14 +3,18 @@
 A notifier never retries: the outbox owns every further attempt.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
-from monitor.records import AppriseTarget, Delivery, PostOutcome, Target, WebhookTarget
+from monitor.records import AppriseTarget, Delivery, PostOutcome, Problem, Target, WebhookTarget
 
-__all__ = ["Notifier", "open_console", "open_notifiers", "open_slack"]
+__all__ = ["Notifier", "open_console", "open_notifiers", "open_slack", "read_templates"]
+
+
+NO_TEMPLATES: Mapping[str, str] = {}
 
 
 class Notifier(Protocol):
@@ -24,14 +28,22 @@ class Notifier(Protocol):
 
 
 @asynccontextmanager
-async def open_slack(api_url: str, token: str, *, buttons: bool = False) -> AsyncIterator[Notifier]:
+async def open_slack(
+    api_url: str, token: str, *, buttons: bool = False, templates: Mapping[str, str] = NO_TEMPLATES
+) -> AsyncIterator[Notifier]:
     """Post to Slack, or to whatever answers like it at ``api_url``.
 
-    ``buttons`` puts some below each story; somebody must listen to them.
+    ``buttons`` puts some below each story; somebody must listen to them. ``templates`` are layouts of one's
+    own, as ``read_templates`` returns them.
     """
     from monitor.notify.slack import SlackNotifier
 
-    async with SlackNotifier.open(api_url, token, buttons=buttons) as notifier:
+    layouts = None
+    if templates:
+        from monitor.notify.templates import Templates
+
+        layouts = Templates(templates)
+    async with SlackNotifier.open(api_url, token, buttons=buttons, layouts=layouts) as notifier:
         yield notifier
 
 
@@ -70,3 +82,15 @@ def _open_target(target: Target, now: Callable[[], datetime]) -> AbstractAsyncCo
             from monitor.notify.apprise import AppriseNotifier
 
             return AppriseNotifier.open(target)
+
+
+def read_templates(folder: Path) -> tuple[Mapping[str, str], tuple[Problem, ...]]:
+    """Return a folder's message layouts by what they are for, and what is wrong with the others.
+
+    The folder need not exist.
+    """
+    if not folder.is_dir():
+        return NO_TEMPLATES, ()
+    from monitor.notify.templates import read_templates
+
+    return read_templates(folder)

@@ -15,6 +15,7 @@ from monitor.notify.literal import (
     linked,
     mentioned,
     paragraph,
+    pill,
     rich,
     said,
     section,
@@ -29,6 +30,7 @@ from monitor.notify.wording import (
     dots,
     growth,
     headline,
+    is_pressing,
     listed,
     more,
     notice_mark,
@@ -58,8 +60,10 @@ def slack_text(message: Content) -> str:
 def slack_lines(message: Content) -> str:
     """Return the whole message as escaped text, for when Slack takes no blocks of it."""
     limit = _MAX_LINES if isinstance(message, Listing | Digest) else MAX_TEXT
-    lines = plain_lines(message)
-    return escaped(cut("\n".join(lines), limit))
+    text = cut("\n".join(plain_lines(message)), limit)
+    safe = escaped(text)
+    # Escaping makes a character five at most.
+    return safe if len(safe) <= _MAX_LINES else escaped(cut(text, _MAX_LINES // 5))
 
 
 def slack_blocks(message: Content, *, chart: str | None = None) -> list[Block]:
@@ -86,10 +90,10 @@ def slack_buttons(message: Content, delivery_id: str) -> list[Block]:
     if not isinstance(message, Message):
         return []
     buttons = [
-        _button(VOTE_UP, "👍 Relevant", delivery_id),
-        _button(VOTE_DOWN, "👎 Not relevant", delivery_id),
+        _button(VOTE_UP, "Relevant", delivery_id),
+        _button(VOTE_DOWN, "Not relevant", delivery_id),
     ]
-    if message.level == "urgent" and not message.acknowledged_by:
+    if is_pressing(message):
         buttons.insert(0, _button(ACK, "Acknowledge", delivery_id) | {"style": "primary"})
     return [{"type": "actions", "elements": buttons}]
 
@@ -100,10 +104,11 @@ def escaped(text: str) -> str:
 
 
 def _story(message: Message) -> list[Block]:
+    pressing = [pill("URGENT"), said(" ")] if is_pressing(message) else []
     summary = [paragraph(message.summary)] if message.summary else []
     return [
         context(story_heading(message)),
-        rich(section(*mentioned(message.mention), *linked(message.title, message.url))),
+        rich(section(*pressing, *mentioned(message.mention), *linked(message.title, message.url))),
         *summary,
         rich(*_measured(message)),
         context(why(message)),
@@ -113,7 +118,7 @@ def _story(message: Message) -> list[Block]:
 
 def _measured(message: Message) -> list[Block]:
     """How sure we are, how far the story has spread, and what came last."""
-    sure = [said(f"{dots(message.score)}  "), bold(f"{message.score:.0f}")]
+    sure = [said(f"{dots(message.score)}  "), bold(f"Score {message.score:.0f}")]
     spread = [leaf for fact in growth(message) for leaf in (said("  ·  "), bold(fact))]
     lines = [section(*sure, *spread)]
     if spread and message.sources:
@@ -145,7 +150,7 @@ def _reminder(reminder: Reminder) -> list[Block]:
 def _notice(entry: NoticeEntry, with_address: set[str]) -> Block:
     """The feed's name as a link, what is the matter, and what can be done."""
     name = headline(entry.subject, MAX_LINE)
-    named = link(entry.url, name) if entry.url in with_address else bold(name)
+    named = link(entry.url, name) | {"style": {"bold": True}} if entry.url in with_address else bold(name)
     text = cut("\n".join(("", *notice_text(entry))), MAX_TEXT)
     return rich(section(said(f"{notice_mark(entry)} "), named, said(text)))
 

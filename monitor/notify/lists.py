@@ -47,14 +47,15 @@ _TREND = 3
 def listing_blocks(listing: Listing) -> list[Block]:
     """A list of stories by topic, headed on its first page by how many each topic has."""
     lines = entry_lines(listing.stories, by_topic=True)
+    listed = [rich(*lines)] if lines else []
     if listing.page:
-        return [context(listing_place(listing)), rich(*lines)]
+        return [context(listing_place(listing)), *listed]
     counts = " · ".join(_numbers(listing_counts(listing)))
     return [
         header(listing_title(listing)),
         context(listing_note(listing, len(listing.stories))),
         *([context(counts)] if counts else []),
-        *([rich(*lines)] if lines else []),
+        *listed,
     ]
 
 

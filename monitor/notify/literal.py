@@ -61,18 +61,23 @@ def bold(text: str) -> Block:
     return {"type": "text", "text": text, "style": {"bold": True}}
 
 
+def pill(text: str) -> Block:
+    """Words of rich text that stand out in red; not empty."""
+    return {"type": "text", "text": text, "style": {"bold": True, "code": True}}
+
+
 def link(url: str, text: str) -> Block:
-    """A link in bold; ``url`` is a web address that ``wording.host`` knows a host of."""
+    """A link; ``url`` is a web address that ``wording.host`` knows a host of."""
     scheme, colon, rest = url.partition(":")
     # Slack knows a web address by how it begins, and only in small letters.
-    return {"type": "link", "url": scheme.lower() + colon + rest, "text": text, "style": {"bold": True}}
+    return {"type": "link", "url": scheme.lower() + colon + rest, "text": text}
 
 
 def linked(title: str, url: str | None) -> list[Block]:
     """A headline as a link, and in plain sight the host that it leads to, whatever the headline says."""
     name = host(url)
     if url and name:
-        return [link(url, headline(title)), said(f"  {name}")]
+        return [link(url, headline(title)) | {"style": {"bold": True}}, said(f"  {name}")]
     return [bold(headline(title))]
 
 
@@ -94,7 +99,7 @@ def entry_line(entry: Entry, *, with_address: bool) -> list[Block]:
     """An entry as a line of a list: its headline and whence it comes."""
     title, name = headline(entry.title, MAX_LINE), host(entry.url)
     place = (name and _tail(name)) or cut(entry.source, MAX_NAME)
-    shown = link(entry.url, title) if with_address and entry.url and name else bold(title)
+    shown = link(entry.url, title) if with_address and entry.url and name else said(title)
     return [shown, said(f"  {place}")] if place else [shown]
 
 

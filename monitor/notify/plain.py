@@ -12,7 +12,7 @@ def plain_title(message: Content) -> str:
     """Return a message in one line, as a notification shows it."""
     match message:
         case Message():
-            urgent = "Urgent: " if message.level == "urgent" and not message.acknowledged_by else ""
+            urgent = "Urgent: " if wording.is_pressing(message) else ""
             return f"{urgent}{_topic(message.topic_name)}: {wording.headline(message.title)}"
         case Update():
             said = wording.change(message) or wording.more(message)
@@ -47,13 +47,15 @@ def plain_lines(message: Content) -> list[str]:
 
 
 def _story(message: Message) -> Iterator[str]:
+    pressing = "Urgent" if wording.is_pressing(message) else ""
+    acknowledged = f"✓ Acknowledged by {message.acknowledged_by}" if message.acknowledged_by else ""
     named = (
+        pressing or acknowledged,
         _topic(message.topic_name),
         f"score {message.score:.0f} (cut {message.cut:.0f})",
         message.watchlist,
     )
-    pressing = wording.story_heading(message) if message.level == "urgent" or message.acknowledged_by else ""
-    yield " · ".join(part for part in (pressing.partition(" · ")[0], *named) if part)
+    yield " · ".join(part for part in named if part)
     yield wording.headline(message.title)
     if message.url:
         yield message.url

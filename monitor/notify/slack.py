@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -25,7 +25,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from monitor.notify.blocks import slack_blocks, slack_buttons, slack_lines, slack_text
 from monitor.notify.literal import Block, paragraph
 from monitor.notify.plain import plain_lines
-from monitor.records import Delivery, InDoubt, NotPosted, Posted, PostOutcome, Receipt
+from monitor.records import Content, Delivery, InDoubt, NotPosted, Posted, PostOutcome, Receipt
 
 logger = logging.getLogger(__name__)
 
@@ -59,24 +59,36 @@ _UNCHANGEABLE = {"message_not_found", "cant_update_message", "edit_window_closed
 _BLIND = {"missing_scope", "not_allowed_token_type", "no_permission"}
 
 
+class Layouts(Protocol):
+    """Layouts that somebody has made of their own."""
+
+    def blocks(self, message: Content) -> list[Block] | None:
+        """Return a message in its layout, None where there is none for it."""
+
+
 class SlackNotifier:
     """Slack's Web API with a bot token. The SDK's own retries are off: they post twice."""
 
-    def __init__(self, client: AsyncWebClient, *, buttons: bool = False) -> None:
+    def __init__(
+        self, client: AsyncWebClient, *, buttons: bool = False, layouts: Layouts | None = None
+    ) -> None:
         self._client = client
         self._buttons = buttons
+        self._layouts = layouts
         self._channel_ids: dict[str, str] = {}
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, api_url: str, token: str, *, buttons: bool = False) -> AsyncIterator[Self]:
+    async def open(
+        cls, api_url: str, token: str, *, buttons: bool = False, layouts: Layouts | None = None
+    ) -> AsyncIterator[Self]:
         """Talk to the API at ``api_url`` over one session, until the context ends."""
         # An idle connection that the other end closes makes a message doubtful: soon open a fresh one.
         connector = aiohttp.TCPConnector(keepalive_timeout=5)
         timeout = aiohttp.ClientTimeout(total=TIMEOUT)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
             client = AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=[])
-            yield cls(client, buttons=buttons)
+            yield cls(client, buttons=buttons, layouts=layouts)
 
     async def post(self, delivery: Delivery) -> PostOutcome:
         """Try once to post the delivery; a message that Slack finds malformed goes again as plain text."""
@@ -108,7 +120,8 @@ class SlackNotifier:
         return await self._find(delivery, channel, self._client.conversations_history)
 
     def _blocks(self, delivery: Delivery) -> list[Block]:
-        blocks = slack_blocks(delivery.message)
+        own = self._layouts.blocks(delivery.message) if self._layouts else None
+        blocks = slack_blocks(delivery.message) if own is None else own
         return [*blocks, *slack_buttons(delivery.message, delivery.id)] if self._buttons else blocks
 
     async def _post_or_shrink(

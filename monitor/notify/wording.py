@@ -69,8 +69,13 @@ def shown_time(moment: datetime) -> str:
     return f"{moment:%-d %b %Y %H:%M} UTC"
 
 
+def _later(moment: datetime, first: datetime) -> str:
+    return f"{moment:%H:%M} UTC" if moment.date() == first.date() else shown_time(moment)
+
+
 def shown_span(since: datetime, until: datetime, zone: str) -> str:
     """Return a stretch of time, the day only once where both ends share it."""
+    zone = cut(zone, MAX_NAME)
     if f"{since:%F %H:%M}" == f"{until:%F %H:%M}":
         return f"{since:%-d %b %Y %H:%M} {zone}"
     end = f"{until:%H:%M}" if since.date() == until.date() else f"{until:%-d %b %Y %H:%M}"
@@ -119,12 +124,17 @@ def headline(title: str, limit: int = MAX_TITLE) -> str:
     return cut(title, limit).strip() or "(no title)"
 
 
+def is_pressing(message: Message) -> bool:
+    """Whether somebody ought to acknowledge the story."""
+    return message.level == "urgent" and not message.acknowledged_by
+
+
 def story_heading(message: Message) -> str:
-    """Return what a story is about and how much it presses."""
+    """Return what a story is about, and who has taken it up."""
     named = [cut(name, MAX_TITLE) for name in (message.topic_name, message.watchlist) if name]
     if message.acknowledged_by:
         return " · ".join((f"✓ Acknowledged by {cut(message.acknowledged_by, MAX_NAME)}", *named))
-    return " · ".join(("🔴 Urgent", *named)) if message.level == "urgent" else " · ".join(named)
+    return " · ".join(named) or "(no topic)"
 
 
 def independent(number: int) -> str:
@@ -152,6 +162,8 @@ def origin(message: Message) -> str:
         known.append(f"by {cut(message.author, MAX_NAME)}")
     known.append(f"published {shown_time(message.published)}" if message.published else "undated")
     known.append(f"first seen {shown_time(message.first_seen)}")
+    if message.latest:
+        known.append(f"latest {_later(message.latest.first_seen, message.first_seen)}")
     return " · ".join(part for part in known if part)
 
 
@@ -178,7 +190,8 @@ def more(update: Update) -> str:
 
 def measure(entry: Entry) -> str:
     """Return what an entry of a list weighs."""
-    return f"{counted(entry.sources, 'source')}, score {entry.score:.0f}"
+    sources = f"{entry.sources} sources · " if entry.sources > 1 else ""
+    return f"{sources}score {entry.score:.0f}"
 
 
 def listing_title(listing: Listing) -> str:
@@ -214,16 +227,18 @@ def digest_title(digest: Digest) -> str:
 
 def digest_sum(digest: Digest) -> str:
     """Return what a period came to, in one line."""
-    stories = sum(topic.stories for topic in digest.topics)
-    items = sum(topic.items for topic in digest.topics)
-    if not stories:
-        return "No stories"
-    return f"{counted(stories, 'story', 'stories')} from {counted(items, 'item')}"
+    return _sum(sum(topic.stories for topic in digest.topics), sum(topic.items for topic in digest.topics))
 
 
 def topic_sum(topic: TopicCount) -> str:
     """Return what a topic came to, in one line."""
-    return f"{counted(topic.stories, 'story', 'stories')} from {counted(topic.items, 'item')}"
+    return _sum(topic.stories, topic.items)
+
+
+def _sum(stories: int, items: int) -> str:
+    if not stories and not items:
+        return "no stories"
+    return f"{counted(stories, 'story', 'stories')} from {counted(items, 'item')}"
 
 
 def reminder_note(reminder: Reminder) -> str:
