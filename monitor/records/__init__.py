@@ -50,7 +50,7 @@ from monitor.records.sent import (
     TopicCount,
     Update,
 )
-from monitor.records.told import DeliveryStatus, History, Judgement, TopicHistory
+from monitor.records.told import DeliveryStatus, History, Judgement, ToldStory, TopicHistory
 
 __all__ = [
     "Article",
@@ -111,6 +111,7 @@ __all__ = [
     "Severity",
     "Silence",
     "Subscription",
+    "ToldStory",
     "Topic",
     "TopicCount",
     "TopicHistory",

@@ -49,3 +49,14 @@ class Judgement:
     score: Score
     verdict: Verdict | None
     duplicate_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldStory:
+    """A story as a channel was told of it: how many items tell it by now, and the highest of their scores."""
+
+    id: int
+    topic_id: str
+    told_at: datetime
+    items: int
+    score: float
