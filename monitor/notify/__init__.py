@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from monitor.records import Delivery, PostOutcome
+from monitor.records import Delivery, Digest, PostOutcome
 
-__all__ = ["Notifier", "open_console", "open_slack"]
+__all__ = ["Notifier", "digest_chart", "digest_lines", "open_console", "open_slack"]
 
 
 class Notifier(Protocol):
@@ -37,3 +37,17 @@ async def open_console() -> AsyncIterator[Notifier]:
     from monitor.notify.console import ConsoleNotifier
 
     yield ConsoleNotifier()
+
+
+def digest_chart(digest: Digest) -> bytes | None:
+    """Return a digest's chart as PNG, None where it would show nothing."""
+    from monitor.notify.charts import chart_png
+
+    return chart_png(digest)
+
+
+def digest_lines(digest: Digest) -> list[str]:
+    """Return a digest as lines of plain text."""
+    from monitor.notify.blocks import plain_lines
+
+    return plain_lines(digest)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from monitor.records import Message, Notice, NoticeEntry
+from monitor.records import Digest, Entry, Message, Notice, NoticeEntry
 
 MAX_TITLE = 300
 MAX_TEXT = 600
@@ -22,15 +22,19 @@ MAX_NAME = 60
 Block = dict[str, Any]
 
 
-def slack_text(message: Message | Notice) -> str:
+def slack_text(message: Message | Notice | Digest) -> str:
     """Return the notification text: one line, escaped so that Slack sees no control sequence in it."""
+    if isinstance(message, Digest):
+        return escaped(" · ".join(_digest_head(message)))
     if isinstance(message, Notice):
         return escaped(_summed_up(message))
     return escaped(f"{_cut(message.topic_name, MAX_TITLE)}: {_headline(message)}")
 
 
-def slack_blocks(message: Message | Notice) -> list[Block]:
-    """Return the message as Block Kit."""
+def slack_blocks(message: Message | Notice | Digest, *, chart: str | None = None) -> list[Block]:
+    """Return the message as Block Kit; ``chart`` is the id of a file in Slack with a digest's chart."""
+    if isinstance(message, Digest):
+        return _digest_blocks(message, chart)
     if isinstance(message, Notice):
         return [_context(_summed_up(message)), *(_entry_block(entry) for entry in message.entries)]
     blocks = [_context(_heading(message)), _headline_block(message)]
@@ -41,13 +45,17 @@ def slack_blocks(message: Message | Notice) -> list[Block]:
     return blocks
 
 
-def slack_lines(message: Message | Notice) -> str:
+def slack_lines(message: Message | Notice | Digest) -> str:
     """Return the whole message as escaped text, for when Slack takes no blocks of it."""
     return escaped(_cut("\n".join(plain_lines(message)), MAX_TEXT))
 
 
-def plain_lines(message: Message | Notice) -> list[str]:
+def plain_lines(message: Message | Notice | Digest) -> list[str]:
     """Return the message as lines of plain text, for a terminal or a channel without any layout."""
+    if isinstance(message, Digest):
+        parts = (("Top stories", message.top), ("Just missed", message.near_misses))
+        told = [line for title, of in parts if of for line in (title, *map(_entry_line, of))]
+        return [*_digest_head(message), *_digest_counts(message), *told]
     if isinstance(message, Notice):
         told = [f"{_mark(entry)} {entry.subject}: {' '.join(_said(entry))}" for entry in message.entries]
         return [_summed_up(message), *told]
@@ -178,3 +186,62 @@ def _context(text: str) -> Block:
 
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+# --- digests ---------------------------------------------------------------------------------------
+
+
+def _digest_head(digest: Digest) -> list[str]:
+    stories = sum(count.stories for count in digest.topics)
+    name = "Weekly digest" if digest.period == "weekly" else "Daily digest"
+    told = f"{stories:,} {'story' if stories == 1 else 'stories'}" if stories else "nothing matched"
+    span = f"{digest.since:%a %-d %b %H:%M} – {digest.until:%a %-d %b %H:%M} {digest.time_zone}"
+    return [f"{name}: {told}; {digest.items_read:,} items were read", span]
+
+
+def _digest_counts(digest: Digest) -> list[str]:
+    return [
+        f"{_cut(count.topic_name, MAX_NAME)}: {count.stories} from {count.items} items"
+        for count in digest.topics
+        if count.stories
+    ]
+
+
+def _digest_blocks(digest: Digest, chart: str | None) -> list[Block]:
+    head, span = _digest_head(digest)
+    blocks: list[Block] = [{"type": "header", "text": _plain(head)}, _context(span)]
+    if counts := _digest_counts(digest):
+        blocks.append({"type": "section", "text": _plain("\n".join(counts))})
+    if chart is not None:
+        image = {"type": "image", "slack_file": {"id": chart}, "alt_text": "Stories per day, by topic"}
+        blocks.append(image)
+    for title, entries in (("Top stories", digest.top), ("Just missed", digest.near_misses)):
+        if entries:
+            blocks += [_context(title), _listed_entries(entries)]
+    return blocks
+
+
+def _listed_entries(entries: tuple[Entry, ...]) -> Block:
+    lines = [{"type": "rich_text_section", "elements": _entry_elements(entry)} for entry in entries]
+    return {
+        "type": "rich_text",
+        "elements": [{"type": "rich_text_list", "style": "bullet", "elements": lines}],
+    }
+
+
+def _entry_elements(entry: Entry) -> list[Block]:
+    title, host = _cut(entry.title, MAX_TITLE) or "(no title)", _host(entry.url)
+    known = {"type": "text", "text": f"  {host or entry.source} · {_entry_known(entry)}"}
+    if entry.url and host:
+        return [_link(entry.url, title), known]
+    return [{"type": "text", "text": title, "style": {"bold": True}}, known]
+
+
+def _entry_known(entry: Entry) -> str:
+    sources = f"{entry.sources} sources" if entry.sources > 1 else "1 source"
+    return f"{_cut(entry.topic_name, MAX_NAME)} · score {entry.score:.0f} · {sources}"
+
+
+def _entry_line(entry: Entry) -> str:
+    address = f" {entry.url}" if entry.url else ""
+    return f"- {_cut(entry.title, MAX_TITLE)} ({entry.source} · {_entry_known(entry)}){address}"

@@ -20,6 +20,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from monitor.notify.blocks import slack_blocks, slack_lines, slack_text
+from monitor.notify.slack_files import Charts
 from monitor.records import Delivery, InDoubt, NotPosted, Posted, PostOutcome, Receipt
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ TIMEOUT = 10.0
 """Seconds for one call of Slack's API."""
 CLOCK_SKEW = timedelta(hours=1)
 """How far our clock may be ahead of Slack's when looking for a message by the time of its first attempt."""
+CHART_PAUSE = timedelta(seconds=2)
 EVENT_TYPE = "monitor_alert"
 
 # Slack: "possible some aspect of the operation succeeded before the error was raised".
@@ -56,6 +58,7 @@ class SlackNotifier:
 
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
+        self._charts = Charts(client)
         self._channel_ids: dict[str, str] = {}
 
     @classmethod
@@ -71,7 +74,12 @@ class SlackNotifier:
 
     async def post(self, delivery: Delivery) -> PostOutcome:
         """Try once to post the delivery; a message that Slack finds malformed goes again as plain text."""
-        outcome = await self._post(delivery, blocks=slack_blocks(delivery.message))
+        chart = await self._charts.uploaded(delivery)
+        outcome = await self._post(delivery, blocks=slack_blocks(delivery.message, chart=chart))
+        if chart and isinstance(outcome, NotPosted) and outcome.reason in _MALFORMED:
+            if self._charts.may_come(delivery):
+                return NotPosted(reason="Slack does not show the chart yet", retry_after=CHART_PAUSE)
+            outcome = await self._post(delivery, blocks=slack_blocks(delivery.message))
         match outcome:
             case NotPosted(reason=reason) if reason in _MALFORMED:
                 logger.warning("message_shrunk", extra={"delivery": delivery.id, "reason": reason})
