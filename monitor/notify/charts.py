@@ -26,7 +26,7 @@ WIDTH, HEIGHT = 1000, 420
 LEFT, RIGHT, TOP, BOTTOM = 60, 16, 40, 48
 LINE = 36
 LETTERS = 24
-LONGEST_NAME = 44
+WIDEST_NAME = 560
 MARK = 20
 LEAST = 4
 """Stories that the scale reaches to at least: a single one is no tower."""
@@ -78,7 +78,10 @@ def _name(name: str, place: int) -> str:
     plain = normalize("NFKD", name).encode("ascii", "ignore").decode().strip()
     if len(plain) < len(name) / 2:
         return f"topic {place}"
-    return plain if len(plain) <= LONGEST_NAME else plain[: LONGEST_NAME - 3].rstrip() + "..."
+    width = _font().getlength
+    if width(plain) <= WIDEST_NAME:
+        return plain
+    return next(cut for end in range(len(plain), 0, -1) if width(cut := f"{plain[:end]}...") <= WIDEST_NAME)
 
 
 def _placed(names: Sequence[str]) -> Iterator[tuple[float, int]]:
