@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
+from monitor.cli_digest import digest_app
 from monitor.cli_feeds import feeds_app
 from monitor.cli_relevance import relevance_app
 from monitor.cli_votes import votes_app
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.add_typer(feeds_app, name="feeds")
 app.add_typer(relevance_app)
+app.add_typer(digest_app)
 app.add_typer(votes_app, name="votes")
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from monitor.records import Digest, Entry, Message, Notice, NoticeEntry
+from monitor.records import Digest, Entry, Message, Notice, NoticeEntry, TopicCount
 
 MAX_TITLE = 300
 MAX_TEXT = 600
@@ -194,17 +194,23 @@ def _cut(text: str, limit: int) -> str:
 def _digest_head(digest: Digest) -> list[str]:
     stories = sum(count.stories for count in digest.topics)
     name = "Weekly digest" if digest.period == "weekly" else "Daily digest"
-    told = f"{stories:,} {'story' if stories == 1 else 'stories'}" if stories else "nothing matched"
+    told = _counted(stories, "story", "stories") if stories else "nothing matched"
+    read = _counted(digest.items_read, "item was", "items were")
     span = f"{digest.since:%a %-d %b %H:%M} – {digest.until:%a %-d %b %H:%M} {digest.time_zone}"
-    return [f"{name}: {told}; {digest.items_read:,} items were read", span]
+    return [f"{name}: {told}; {read} read", span]
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _digest_counts(digest: Digest) -> list[str]:
-    return [
-        f"{_cut(count.topic_name, MAX_NAME)}: {count.stories} from {count.items} items"
-        for count in digest.topics
-        if count.stories
-    ]
+    return [_told(count) for count in digest.topics if count.stories]
+
+
+def _told(count: TopicCount) -> str:
+    stories, items = _counted(count.stories, "story", "stories"), _counted(count.items, "item", "items")
+    return f"{_cut(count.topic_name, MAX_NAME)}: {stories}, {items}"
 
 
 def _digest_blocks(digest: Digest, chart: str | None) -> list[Block]:
@@ -238,7 +244,7 @@ def _entry_elements(entry: Entry) -> list[Block]:
 
 
 def _entry_known(entry: Entry) -> str:
-    sources = f"{entry.sources} sources" if entry.sources > 1 else "1 source"
+    sources = _counted(entry.sources, "source", "sources")
     return f"{_cut(entry.topic_name, MAX_NAME)} · score {entry.score:.0f} · {sources}"
 
 
