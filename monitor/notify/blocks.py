@@ -244,8 +244,8 @@ def _entry_elements(entry: Entry) -> list[Block]:
 
 
 def _entry_known(entry: Entry) -> str:
-    sources = _counted(entry.sources, "source", "sources")
-    return f"{_cut(entry.topic_name, MAX_NAME)} · score {entry.score:.0f} · {sources}"
+    sources = f" · {entry.sources} sources" if entry.sources > 1 else ""
+    return f"{_cut(entry.topic_name, MAX_NAME)} · score {entry.score:.0f}{sources}"
 
 
 def _entry_line(entry: Entry) -> str:
