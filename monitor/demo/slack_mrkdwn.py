@@ -77,11 +77,12 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paragraph:
-    """Spans that stand together; ``indent`` counts list levels from 0."""
+    """Spans that stand together; ``indent`` counts list levels from 0, ``file`` is that of an image."""
 
     kind: Literal["text", "quote", "preformatted", "bullet", "ordered", "field", "button", "image"]
     spans: tuple[Span, ...]
     indent: int = 0
+    file: str | None = None
 
 
 def mrkdwn(

@@ -27,7 +27,15 @@ function drawSpan(span) {
   return link;
 }
 
+function drawFile(paragraph) {
+  const picture = make("img", "file");
+  picture.src = `/files/${encodeURIComponent(paragraph.file)}`;
+  picture.alt = paragraph.spans.map((span) => span.text).join("");
+  return picture;
+}
+
 function drawParagraph(paragraph) {
+  if (paragraph.file) return drawFile(paragraph);
   if (paragraph.kind === "image") return make("p", "picture", "Image: ", ...paragraph.spans.map(drawSpan));
   const node = make("p", paragraph.kind, ...paragraph.spans.map(drawSpan));
   node.style.setProperty("--indent", paragraph.indent);

@@ -165,7 +165,8 @@ def _element(element: Mapping[str, Any] | None) -> Iterator[Paragraph]:
             label = "".join(span.text for part in _text(element["text"]) for span in part.spans)
             yield Paragraph(kind="button", spans=(Span(text=label, url=element.get("url")),))
         case "image":
-            yield Paragraph(kind="image", spans=(Span(text=element["alt_text"]),))
+            file = element.get("slack_file", {}).get("id")
+            yield Paragraph(kind="image", spans=(Span(text=element["alt_text"]),), file=file)
         case _:
             yield from _text(element)
 

@@ -9,9 +9,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from monitor.records import AppriseTarget, Delivery, PostOutcome, Problem, Target, WebhookTarget
+from monitor.records import AppriseTarget, Delivery, Digest, PostOutcome, Problem, Target, WebhookTarget
 
-__all__ = ["Notifier", "open_console", "open_notifiers", "open_slack", "read_templates"]
+__all__ = [
+    "Notifier",
+    "digest_chart",
+    "digest_lines",
+    "open_console",
+    "open_notifiers",
+    "open_slack",
+    "read_templates",
+]
 
 
 NO_TEMPLATES: Mapping[str, str] = {}
@@ -94,3 +102,17 @@ def read_templates(folder: Path) -> tuple[Mapping[str, str], tuple[Problem, ...]
     from monitor.notify.templates import read_templates
 
     return read_templates(folder)
+
+
+def digest_chart(digest: Digest) -> bytes | None:
+    """Return a digest's chart as PNG, None where it would show nothing."""
+    from monitor.notify.charts import chart_png
+
+    return chart_png(digest)
+
+
+def digest_lines(digest: Digest) -> list[str]:
+    """Return a digest as lines of plain text."""
+    from monitor.notify.blocks import plain_lines
+
+    return plain_lines(digest)

@@ -23,8 +23,10 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from monitor.notify.blocks import slack_blocks, slack_buttons, slack_lines, slack_text
+from monitor.notify.lists import chart_block
 from monitor.notify.literal import Block, paragraph
 from monitor.notify.plain import plain_lines
+from monitor.notify.slack_files import Charts
 from monitor.records import Content, Delivery, InDoubt, NotPosted, Posted, PostOutcome, Receipt
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ TIMEOUT = 10.0
 """Seconds for one call of Slack's API."""
 CLOCK_SKEW = timedelta(hours=1)
 """How far our clock may be ahead of Slack's when looking for a message by the time of its first attempt."""
+CHART_PAUSE = timedelta(seconds=2)
 EVENT_TYPE = "monitor_alert"
 
 # Slack: "possible some aspect of the operation succeeded before the error was raised".
@@ -75,6 +78,7 @@ class SlackNotifier:
         self._client = client
         self._buttons = buttons
         self._layouts = layouts
+        self._charts = Charts(client)
         self._channel_ids: dict[str, str] = {}
 
     @classmethod
@@ -92,6 +96,13 @@ class SlackNotifier:
 
     async def post(self, delivery: Delivery) -> PostOutcome:
         """Try once to post the delivery; a message that Slack finds malformed goes again as plain text."""
+        chart = await self._charts.uploaded(delivery)
+        if chart is not None:
+            outcome = await self._post(delivery, self._blocks(delivery, chart), None)
+            if _fault(outcome) is None:
+                return outcome
+            if self._charts.may_come(delivery):
+                return NotPosted(reason="Slack does not show the chart yet", retry_after=CHART_PAUSE)
         blocks = self._blocks(delivery)
         match delivery.kind, delivery.parent:
             case "edit", Receipt() as parent:
@@ -119,9 +130,11 @@ class SlackNotifier:
             return channel
         return await self._find(delivery, channel, self._client.conversations_history)
 
-    def _blocks(self, delivery: Delivery) -> list[Block]:
+    def _blocks(self, delivery: Delivery, chart: str | None = None) -> list[Block]:
         own = self._layouts.blocks(delivery.message) if self._layouts else None
-        blocks = slack_blocks(delivery.message) if own is None else own
+        if own is not None and chart is not None:
+            own = [*own, chart_block(chart)]
+        blocks = slack_blocks(delivery.message, chart=chart) if own is None else own
         return [*blocks, *slack_buttons(delivery.message, delivery.id)] if self._buttons else blocks
 
     async def _post_or_shrink(

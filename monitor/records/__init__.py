@@ -71,6 +71,7 @@ from monitor.records.sent import (
     as_sent,
 )
 from monitor.records.told import (
+    ChannelStory,
     DeliveryStatus,
     History,
     Judgement,
@@ -87,6 +88,7 @@ __all__ = [
     "Article",
     "Changes",
     "ChannelPlan",
+    "ChannelStory",
     "Content",
     "Decision",
     "Delivery",

@@ -108,7 +108,10 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicCount:
-    """What a topic came to in a period. ``per_day`` counts its stories day by day, the oldest first."""
+    """What a topic came to in a period: the stories that a channel was told, and the items that tell them.
+
+    ``per_day`` counts its stories of the seven days up to the period's end, the oldest first.
+    """
 
     topic_name: str
     stories: int
@@ -120,7 +123,8 @@ class TopicCount:
 class Digest:
     """What a channel's topics came to in a day or week: counts, top stories, and what just missed.
 
-    ``since`` and ``until`` are in the channel's time zone, ``time_zone`` is its name.
+    ``since`` and ``until`` are in the channel's time zone, ``time_zone`` is its name. ``items_read`` counts
+    what all feeds brought: where nothing matched, it says that somebody was looking.
     """
 
     period: Period
@@ -130,6 +134,7 @@ class Digest:
     topics: tuple[TopicCount, ...]
     top: tuple[Entry, ...]
     near_misses: tuple[Entry, ...]
+    items_read: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

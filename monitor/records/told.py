@@ -105,3 +105,14 @@ class ToldStory:
     told_at: datetime
     first: Match
     matches: tuple[Match, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelStory:
+    """A story as a channel was told of it: how many items tell it by now, and the highest of their scores."""
+
+    id: int
+    topic_id: str
+    told_at: datetime
+    items: int
+    score: float

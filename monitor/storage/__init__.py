@@ -14,6 +14,7 @@ from monitor.policy import Traffic
 from monitor.records import (
     Article,
     Changes,
+    ChannelStory,
     Delivery,
     DeliveryKind,
     DeliveryState,
@@ -32,6 +33,7 @@ from monitor.records import (
     NewDelivery,
     NoArticle,
     Outcome,
+    Period,
     PollPlan,
     Post,
     Pull,
@@ -56,6 +58,7 @@ __all__ = [
     "AlertFeedStore",
     "AlertStore",
     "DeliverStore",
+    "DigestStore",
     "EmbeddedStore",
     "LearnedStore",
     "Ledger",
@@ -273,6 +276,36 @@ class TroubleStore(Protocol):
 
     def end_blackout(self, now: datetime) -> None:
         """Record that they are within reach again, and make due whatever could not be polled since."""
+
+
+class DigestStore(Protocol):
+    """What digest asks."""
+
+    def made(self, channel: str, period: Period, until: datetime) -> bool:
+        """Say whether a channel's digest up to then has been made."""
+        ...
+
+    def told(self, channel: str, since: datetime, until: datetime) -> list[ChannelStory]:
+        """Return the stories that the channel was told from ``since`` up to ``until``."""
+
+    def items(self, story_ids: Sequence[int]) -> dict[int, list[Item]]:
+        """Return the items of each of these stories, the oldest first."""
+
+    def scored_by(self, moment: datetime) -> int:
+        """Return how many items had been scored before a moment: where it lies in the order of scoring."""
+        ...
+
+    def near_misses(self, topic_id: str, after: int, through: int, least: float, limit: int) -> list[Match]:
+        """Return up to ``limit`` news that scored too low for a topic, but over ``least``, highest first.
+
+        ``after`` and ``through`` bound them in the order of scoring; one is returned of each story.
+        """
+
+    def record_digest(
+        self, channel: str, period: Period, until: datetime, delivery: NewDelivery | None, now: datetime
+    ) -> bool:
+        """Store that a digest has been made, and its delivery if there is one; False if it had been."""
+        ...
 
 
 class SubscriptionStore(Protocol):
@@ -495,6 +528,7 @@ class Storage:
     votes: VoteStore
     alerts: AlertStore
     troubles: TroubleStore
+    digests: DigestStore
     subscriptions: SubscriptionStore
     deliveries: DeliverStore
     retention: RetentionStore
@@ -515,6 +549,7 @@ def open_storage(url: str, *, read_only: bool = False, guest: bool = False, dura
     from monitor.storage.alertfeeds import SqlAlertFeedStore
     from monitor.storage.alerts import SqlAlertStore
     from monitor.storage.deliveries import SqlDeliverStore
+    from monitor.storage.digests import SqlDigestStore
     from monitor.storage.embedded import SqlEmbeddedStore
     from monitor.storage.engine import open_engine
     from monitor.storage.learned import SqlLearnedStore
@@ -540,6 +575,7 @@ def open_storage(url: str, *, read_only: bool = False, guest: bool = False, dura
         votes=SqlVoteStore(engine),
         alerts=SqlAlertStore(engine),
         troubles=SqlTroubleStore(engine),
+        digests=SqlDigestStore(engine),
         subscriptions=SqlSubscriptionStore(engine),
         deliveries=SqlDeliverStore(engine),
         retention=SqlRetentionStore(engine),

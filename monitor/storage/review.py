@@ -44,19 +44,8 @@ class SqlReviewStore:
 
         Left out is what tells a story that matched the topic.
         """
-        of_topic = (scores.c.topic_id == topic_id, items.c.first_seen >= since)
-        matched = sa.select(items.c.headline_key, items.c.canonical_url).join(scores)
-        missed = ITEM_WITH_FEED.join(scores, scores.c.item_id == items.c.id).add_columns(scores)
-        missed = missed.where(~scores.c.matched, *of_topic).order_by(scores.c.score.desc(), items.c.id)
         with self._engine.connect() as db:
-            seen = set[str]()
-            for told in db.execute(matched.where(scores.c.matched, *of_topic)):
-                seen.update(key for key in told if key)
-            for row in db.execute(missed).mappings():
-                keys = {key for key in (row["headline_key"], row["canonical_url"]) if key}
-                if not keys & seen:
-                    yield Match(item=item_from(row), score=score_from(row))
-                seen |= keys
+            yield from missed(db, topic_id, items.c.first_seen >= since)
 
     def matches(self, since: datetime) -> Iterator[Match]:
         """Yield what matched any topic of the items first seen since then, in the order of their storage."""
@@ -72,6 +61,25 @@ class SqlReviewStore:
         with self._engine.connect() as db:
             for row in db.execute(query).mappings():
                 yield item_from(row)
+
+
+def missed(db: sa.Connection, topic_id: str, *among: sa.ColumnElement[bool]) -> Iterator[Match]:
+    """Yield what scored too low for a topic among some items, highest first, one of each story.
+
+    Left out is what tells a story that matched the topic, by one of these items.
+    """
+    of_topic = (scores.c.topic_id == topic_id, *among)
+    matched = sa.select(items.c.headline_key, items.c.canonical_url).join(scores)
+    low = ITEM_WITH_FEED.join(scores, scores.c.item_id == items.c.id).add_columns(scores)
+    low = low.where(~scores.c.matched, *of_topic).order_by(scores.c.score.desc(), items.c.id)
+    seen = set[str]()
+    for told in db.execute(matched.where(scores.c.matched, *of_topic)):
+        seen.update(key for key in told if key)
+    for row in db.execute(low).mappings():
+        keys = {key for key in (row["headline_key"], row["canonical_url"]) if key}
+        if not keys & seen:
+            yield Match(item=item_from(row), score=score_from(row))
+        seen |= keys
 
 
 def _judgement(row: Row) -> Judgement:

@@ -3,9 +3,12 @@
 import asyncio
 import os
 import shutil
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from slack_sdk.web.async_client import AsyncWebClient
 
 from monitor.demo.slack import SlackStandIn
 
@@ -56,3 +59,15 @@ async def test_the_page_shows_channels_and_messages_and_runs_nothing_of_theirs(
     assert "news-alerts" in page, "the other channel is listed"
     assert "&lt;img src=x onerror" in page, "markup is shown as text"
     assert "<title>owned" not in page
+
+
+async def test_the_page_shows_a_file_of_a_message(
+    standin: SlackStandIn, slack: AsyncWebClient, chromium: str, tmp_path: Path
+) -> None:
+    data = BytesIO()
+    Image.new("RGB", (2, 2)).save(data, "PNG")
+    uploaded = await slack.files_upload_v2(filename="chart.png", content=data.getvalue())
+    block = {"type": "image", "alt_text": "A chart", "slack_file": {"id": uploaded["file"]["id"]}}
+    await slack.chat_postMessage(channel="isis-watch", text="a", blocks=[block])
+    page = await dom(chromium, tmp_path, f"{standin.url}#isis-watch")
+    assert f'src="/files/{uploaded["file"]["id"]}" alt="A chart"' in page
