@@ -4,6 +4,7 @@ Frozen, keyword-only, aware UTC datetimes. No clock, no configuration, no I/O.
 """
 
 from monitor.records.configured import FeedSpec, Problem, Severity, Topic
+from monitor.records.heard import Feedback, FeedbackKind, FeedbackOutcome, HungUp
 from monitor.records.items import Article, Item, KeyedItem, NoArticle, ParsedItem, Removal
 from monitor.records.judged import Decision, Evidence, Lesson, Match, Pull, Score, Verdict, Vote
 from monitor.records.polled import (
@@ -71,10 +72,14 @@ __all__ = [
     "Feed",
     "FeedHealth",
     "FeedSpec",
+    "Feedback",
+    "FeedbackKind",
+    "FeedbackOutcome",
     "FetchFailed",
     "FetchOutcome",
     "Fetched",
     "History",
+    "HungUp",
     "InDoubt",
     "Item",
     "Judgement",

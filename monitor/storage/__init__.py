@@ -16,6 +16,8 @@ from monitor.records import (
     Delivery,
     DeliveryState,
     Feed,
+    Feedback,
+    FeedbackOutcome,
     FeedSpec,
     FetchOutcome,
     History,
@@ -45,6 +47,7 @@ __all__ = [
     "AlertStore",
     "DeliverStore",
     "EmbeddedStore",
+    "FeedbackStore",
     "LearnedStore",
     "Ledger",
     "PollStore",
@@ -313,6 +316,19 @@ class DeliverStore(Protocol):
         """Store where the message landed; the delivery is settled."""
 
 
+class FeedbackStore(Protocol):
+    """What listen asks."""
+
+    def record(self, feedback: Feedback) -> FeedbackOutcome:
+        """Store what a person says of a message; the same said again is ``known``, and changes nothing.
+
+        An acknowledgement holds for the message's stories in every channel: nobody is reminded of them any
+        more, and edits that tell who it was wait for delivery. A vote is on the first item of the message's
+        story. What is no message of ours, or not of a story, is ``unknown``.
+        """
+        ...
+
+
 class RetentionStore(Protocol):
     """What prune asks."""
 
@@ -386,6 +402,7 @@ class Storage:
     troubles: TroubleStore
     subscriptions: SubscriptionStore
     deliveries: DeliverStore
+    feedback: FeedbackStore
     retention: RetentionStore
     ledger: Ledger
     review: ReviewStore
@@ -402,6 +419,7 @@ def open_storage(url: str, *, read_only: bool = False, guest: bool = False, dura
     from monitor.storage.deliveries import SqlDeliverStore
     from monitor.storage.embedded import SqlEmbeddedStore
     from monitor.storage.engine import open_engine
+    from monitor.storage.feedback import SqlFeedbackStore
     from monitor.storage.learned import SqlLearnedStore
     from monitor.storage.ledger import SqlLedger
     from monitor.storage.polls import SqlPollStore
@@ -425,6 +443,7 @@ def open_storage(url: str, *, read_only: bool = False, guest: bool = False, dura
         troubles=SqlTroubleStore(engine),
         subscriptions=SqlSubscriptionStore(engine),
         deliveries=SqlDeliverStore(engine),
+        feedback=SqlFeedbackStore(engine),
         retention=SqlRetentionStore(engine),
         ledger=SqlLedger(engine),
         review=SqlReviewStore(engine),
