@@ -38,11 +38,12 @@ class SqlFeedbackStore:
 
 def _stories(db: sa.Connection, feedback: Feedback) -> Sequence[int]:
     """Return the stories that a message tells: a post, or what has followed it in its thread."""
-    stands_there = sa.and_(
+    meant = sa.and_(
         deliveries.c.receipt_ts == feedback.ts, deliveries.c.receipt_channel == feedback.channel_id
     )
-    # A button says of itself what it belongs to, even if nobody has heard yet where the message landed.
-    meant = sa.or_(stands_there, deliveries.c.id == feedback.delivery_id)
+    if feedback.delivery_id is not None:
+        # A button says of itself what it belongs to, even if nobody has heard yet where the message landed.
+        meant = sa.or_(meant, deliveries.c.id == feedback.delivery_id)
     post = sa.select(sa.func.coalesce(deliveries.c.parent_id, deliveries.c.id)).where(meant)
     return db.scalars(sa.select(posts.c.story_id).where(posts.c.delivery_id.in_(post)).distinct()).all()
 
