@@ -79,9 +79,7 @@ class Sockets:
                 if frame.type is WSMsgType.TEXT:
                     self._acknowledge(frame.data)
         finally:
-            del self._open[socket]
-            if not self._open:
-                self._someone_there.clear()
+            self._forget(socket)
         return socket
 
     def publish(self, payload: Mapping[str, Any]) -> None:
@@ -101,13 +99,15 @@ class Sockets:
         await list(self._open)[self._sent % len(self._open)].send_str(text)
 
     async def refresh(self) -> None:
-        """Ask every connection to be replaced by another."""
+        """Ask every connection to be replaced by another; nothing more comes over it."""
         for socket in list(self._open):
+            self._forget(socket)
             await socket.send_json(_disconnect("refresh_requested"))
 
     def drop(self) -> None:
         """Tear every connection, without a word."""
-        for request in self._open.values():
+        for socket, request in list(self._open.items()):
+            self._forget(socket)
             if request.transport is not None:
                 request.transport.abort()
 
@@ -118,6 +118,11 @@ class Sockets:
         await asyncio.gather(
             *self._sending, *(socket.close() for socket in self._open), return_exceptions=True
         )
+
+    def _forget(self, socket: web.WebSocketResponse) -> None:
+        self._open.pop(socket, None)
+        if not self._open:
+            self._someone_there.clear()
 
     async def _told(self, payload: Mapping[str, Any]) -> None:
         for attempt in range(1 + _RETRIES):
