@@ -3,7 +3,7 @@
 poll ──new items──► (read ──articles──►) score ──matches──► alert ──deliveries──► deliver
  └──────────────────────── troubles ───────────────────────► tell ──deliveries──────┘
 Whoever finishes wakes the next at once; ticks only make sure that nothing waits for ever. Hubs are asked
-beside all this (subscribe), and their pings wake poll.
+beside all this (subscribe), and their pings wake poll; people are heard (listen), which wakes deliver.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from monitor.errors import MonitorError
 from monitor.feeds import FetchLimits, open_articles, open_source
 from monitor.grouping import Lexicon
 from monitor.health import Health
+from monitor.listen import Listen, open_listen
 from monitor.notify import Notifier
 from monitor.policy import told_since
 from monitor.poll import Poll, PollReport
@@ -33,7 +34,7 @@ from monitor.reembed import Reembed
 from monitor.schedule import ticking
 from monitor.score import ScoreReport, Scoring, open_scoring
 from monitor.scoring import open_reference
-from monitor.settings import fetch_proxy
+from monitor.settings import fetch_proxy, slack_app_token, slack_bot_token
 from monitor.storage import Storage, open_storage
 from monitor.storybook import Storybook
 from monitor.subscribe import Subscribe, open_subscribe
@@ -292,6 +293,22 @@ async def _with_model(
     return WithModel(scoring=scoring, alert=alert, reembed=reembed)
 
 
+@asynccontextmanager
+async def open_listening(
+    config: Configuration, environ: Mapping[str, str], pipeline: Pipeline
+) -> AsyncIterator[Listen | None]:
+    """What hears people in Slack, for whoever has both tokens."""
+    tokens = slack_app_token(environ), slack_bot_token(environ)
+    async with open_listen(
+        config.settings.slack.api_url,
+        *(token.get_secret_value() if token else None for token in tokens),
+        store=pipeline.storage.feedback,
+        database=pipeline.database,
+        on_feedback=pipeline.wakes.deliver.set,
+    ) as listen:
+        yield listen
+
+
 async def once(config: Configuration, environ: Mapping[str, str]) -> None:
     """Poll what is due, once, all the way to the channels.
 
@@ -330,6 +347,7 @@ async def run(config: Configuration, environ: Mapping[str, str]) -> None:
             now=utc_now,
             on_ping=pipeline.wakes.poll.set,
         ) as subscribe,
+        open_listening(config, environ, pipeline) as listen,
         serve(
             web.host,
             web.port,
@@ -344,10 +362,15 @@ async def run(config: Configuration, environ: Mapping[str, str]) -> None:
             ),
         ),
     ):
-        await work_until(stop, pipeline, subscribe)
+        await work_until(stop, pipeline, subscribe, listen)
 
 
-async def work_until(stop: asyncio.Event, pipeline: Pipeline, subscribe: Subscribe | None = None) -> None:
+async def work_until(
+    stop: asyncio.Event,
+    pipeline: Pipeline,
+    subscribe: Subscribe | None = None,
+    listen: Listen | None = None,
+) -> None:
     """Keep every stage working until ``stop``, then finish what can be finished in time."""
     wakes = pipeline.wakes
     stages: dict[str, tuple[asyncio.Event, Callable[[], Awaitable[object]]]] = {
@@ -363,6 +386,10 @@ async def work_until(stop: asyncio.Event, pipeline: Pipeline, subscribe: Subscri
     if subscribe is not None:
         # Nobody rings: hubs can wait for some seconds.
         stages["subscribe"] = (asyncio.Event(), subscribe.start_due)
+    if listen is not None:
+        at_once = asyncio.Event()
+        at_once.set()
+        stages["listen"] = (at_once, listen.work)
     wakes.ring_all()
     with ticking({"all": (TICK, wakes.ring_all)}):
         loops = [asyncio.create_task(_keep_working(name, *stage)) for name, stage in stages.items()]

@@ -1,8 +1,8 @@
 """Which channels a story goes to, how loudly, and with what timing. Pure.
 
 A story goes to its topic's own channel, and to every channel of every route that fits; a route may ask for
-its channels ``instead`` of the topic's own. There it is routine, unless the topic mentions somebody. No channel is named twice: a route to the topic's
-own says how it is told there. Of several routes to one channel the most urgent counts, of those the first;
+its channels ``instead`` of the topic's own. There it is routine, unless the topic mentions somebody. No
+channel is named twice: a route to the topic's own says how it is told there. Of several routes to one channel the most urgent counts, of those the first;
 and the shortest of all their waits, so that one more route delays nothing that another sends.
 """
 

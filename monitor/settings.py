@@ -42,6 +42,7 @@ __all__ = [
     "WebSettings",
     "fetch_proxy",
     "read_settings",
+    "slack_app_token",
     "slack_bot_token",
     "target_of",
 ]
@@ -261,6 +262,14 @@ def slack_bot_token(environ: Mapping[str, str]) -> SecretStr | None:
     ConfigurationError if both are set, or the file cannot be read, or what they hold is not a token.
     """
     return _secret("SLACK_BOT_TOKEN", environ)
+
+
+def slack_app_token(environ: Mapping[str, str]) -> SecretStr | None:
+    """Return the app-level token, without which nobody is heard: ``SLACK_APP_TOKEN`` or its file, or None.
+
+    ConfigurationError as with the bot token.
+    """
+    return _secret("SLACK_APP_TOKEN", environ)
 
 
 def fetch_proxy(settings: FetchSettings, environ: Mapping[str, str]) -> str | None:

@@ -10,7 +10,7 @@ from email.utils import formatdate
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-TOKEN = "xoxb-test-canary"
+TOKEN, APP_TOKEN = "xoxb-test-canary", "xapp-test-canary"
 HEADLINES = (
     "Police arrest members of ISIS sleeper cell in {}",
     "Iraqi forces launch operation against Islamic State remnants near {}",
@@ -59,7 +59,12 @@ class Service:
         with self._log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 *command,
-                env={**os.environ, "SLACK_BOT_TOKEN": TOKEN, "HF_HUB_OFFLINE": "1"},
+                env={
+                    **os.environ,
+                    "SLACK_BOT_TOKEN": TOKEN,
+                    "SLACK_APP_TOKEN": APP_TOKEN,
+                    "HF_HUB_OFFLINE": "1",
+                },
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=log,
             )

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import ConfigurationError
-from monitor.settings import FetchSettings, Settings, fetch_proxy, read_settings, slack_bot_token
+from monitor.settings import (
+    FetchSettings,
+    Settings,
+    fetch_proxy,
+    read_settings,
+    slack_app_token,
+    slack_bot_token,
+)
 
 
 def read(folder: Path, text: str = "", **environ: str) -> tuple[Settings, list[str]]:
@@ -210,6 +217,8 @@ def test_the_token_comes_from_the_variable_or_the_file(tmp_path: Path) -> None:
     assert from_file == from_variable
     assert "canary" not in f"{from_file!r} {from_file}"
     assert slack_bot_token({}) is None
+    assert slack_app_token({"SLACK_APP_TOKEN_FILE": str(file)}) == from_file
+    assert slack_app_token({"SLACK_BOT_TOKEN": "xoxb-canary"}) is None
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,8 @@ from monitor.deliver import PACE, DeliverReport
 from monitor.demo.replay import Capture, FeedServer, by_time, read_index, unpacked
 from monitor.demo.slack import SlackStandIn
 from monitor.errors import MonitorError, NoDatabaseError
-from monitor.notify import Notifier, open_slack
+from monitor.listen import Listen
+from monitor.notify import Notifier, open_listener, open_slack
 from monitor.policy import REASONS
 from monitor.poll import PollReport
 from monitor.records import (
@@ -50,6 +51,7 @@ from monitor.storage import open_storage
 
 SAMPLES = Path(__file__).parent / "samples"
 TOKEN = "xoxb-demo"  # noqa: S105 - the stand-in takes any
+APP_TOKEN = "xapp-demo"  # noqa: S105
 PATIENCE = 120.0
 WAITS = timedelta(hours=1)
 """How far the clock goes on at the end, so that what was to wait for more is told."""
@@ -103,6 +105,13 @@ async def demo(
                 tempo=Tempo(pace=PACE / max(speed, 1.0)),
             )
         )
+        listen = Listen(
+            listener=await stack.enter_async_context(open_listener(slack.api_url, APP_TOKEN, TOKEN)),
+            store=pipeline.storage.feedback,
+            database=pipeline.database,
+            on_feedback=pipeline.wakes.deliver.set,
+        )
+        await stack.enter_async_context(_meanwhile(pipeline, listen))
         await _replay(pipeline, server, clock, captures, speed, show, before.resume_at)
         await _tell_summary(pipeline, slack, show)
         if not once:
@@ -220,33 +229,28 @@ async def _replay(
     resume_at: datetime,
 ) -> None:
     """Step through the moments of capture; each is brought as far as the outbox before the next."""
-    delivering = asyncio.create_task(_deliver_meanwhile(pipeline))
-    try:
-        with _progress(show.console) as progress:
-            task = progress.add_task("loading the model", total=len(captures))
-            await pipeline.with_model
-            for moment, group in by_time(captures):
-                if math.isfinite(speed):
-                    await asyncio.sleep((moment - clock.moment).total_seconds() / speed)
-                clock.moment = moment
-                for capture in group:
-                    server.show(capture)
-                if moment >= resume_at:
-                    # Only who was captured at this moment is polled: each body is asked for once.
-                    specs = [server.specs[capture.feed] for capture in group]
-                    await pipeline.database(pipeline.storage.polls.sync_feeds, specs, moment)
-                    await pipeline.one_pass()
-                show.counts["bodies"] += len(group)
-                progress.update(task, advance=len(group), description=f"{moment:%-d %b %Y %H:%M}")
-            everyone = list(server.specs.values())
-            await pipeline.database(pipeline.storage.polls.sync_feeds, everyone, clock.moment)
-            progress.update(task, description="delivering")
-            clock.moment += WAITS
-            if not await pipeline.deliver.emptied(PATIENCE):
-                show.console.print("[red]not every message could be delivered[/red]")
-    finally:
-        delivering.cancel()
-        await asyncio.gather(delivering, return_exceptions=True)
+    with _progress(show.console) as progress:
+        task = progress.add_task("loading the model", total=len(captures))
+        await pipeline.with_model
+        for moment, group in by_time(captures):
+            if math.isfinite(speed):
+                await asyncio.sleep((moment - clock.moment).total_seconds() / speed)
+            clock.moment = moment
+            for capture in group:
+                server.show(capture)
+            if moment >= resume_at:
+                # Only who was captured at this moment is polled: each body is asked for once.
+                specs = [server.specs[capture.feed] for capture in group]
+                await pipeline.database(pipeline.storage.polls.sync_feeds, specs, moment)
+                await pipeline.one_pass()
+            show.counts["bodies"] += len(group)
+            progress.update(task, advance=len(group), description=f"{moment:%-d %b %Y %H:%M}")
+        everyone = list(server.specs.values())
+        await pipeline.database(pipeline.storage.polls.sync_feeds, everyone, clock.moment)
+        progress.update(task, description="delivering")
+        clock.moment += WAITS
+        if not await pipeline.deliver.emptied(PATIENCE):
+            show.console.print("[red]not every message could be delivered[/red]")
 
 
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
@@ -275,6 +279,18 @@ def _kept_replay(storage_url: str) -> KeptReplay:
     polled = [feed.last_polled_at for feed in feeds if feed.last_polled_at]
     resume_at = max(polled, default=_BEFORE_ALL)
     return KeptReplay(port=urlsplit(feeds[0].spec.url).port or 0, resume_at=resume_at)
+
+
+@asynccontextmanager
+async def _meanwhile(pipeline: Pipeline, listen: Listen) -> AsyncIterator[None]:
+    """Deliver, and hear whoever tries the buttons, until the context ends."""
+    tasks = [asyncio.create_task(work) for work in (_deliver_meanwhile(pipeline), listen.work())]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _deliver_meanwhile(pipeline: Pipeline) -> None:

@@ -1,10 +1,12 @@
 """A Slack for one machine: the Web API the product uses, faults on demand, and a page to read the channels.
 
     /api/METHOD          Slack's Web API, for the real ``slack_sdk``        slack_methods, slack_limits
+    /socket              Socket Mode: people's clicks and reactions         slack_socket
     /control/faults      POST a fault, DELETE them all                      slack_faults
     /control/state       everything as JSON: channels, messages, counts
     /upload/v1/SECRET    where the bytes of a file go                       slack_files
-    /                    the channels as a person would see them            slack_page, slack_render
+    /                    the channels as a person would see them, and       slack_page, slack_render
+                         buttons and reactions for that person
 
 Everything is in memory. ``python -m monitor.demo.slack --help`` starts one on its own.
 """
@@ -27,8 +29,10 @@ from monitor.demo.slack_faults import STATE_CHANGES, Fault, FaultMenu, Kind
 from monitor.demo.slack_files import Files, StoredFile
 from monitor.demo.slack_methods import ALL_SCOPES, RateLimitError, WebApi
 from monitor.demo.slack_page import PAGE_FILES, PAGE_HEADERS, page_state, serve_page_file
+from monitor.demo.slack_socket import ACK_WITHIN, Sockets, block_actions, reaction_added
 from monitor.demo.slack_state import (
     PERSON,
+    Author,
     Channel,
     Content,
     SlackError,
@@ -43,10 +47,11 @@ __all__ = ["SlackStandIn", "main"]
 class SlackStandIn:
     """A stateful Slack over HTTP; its memory outlives ``close``, so closing and starting again is an outage.
 
-    ``token`` None takes any token; ``burst`` is how many posts a channel takes at once before one per second,
-    None for no limit; ``create_channels`` makes a channel when it is first posted to; ``scan`` is how many
-    seconds pass until a new file can be shown. ``clock`` gives seconds since the epoch; timestamps, the rate
-    limit, files and the ``Date`` header follow it.
+    ``token`` and ``app_token`` None take any token; ``burst`` is how many posts a channel takes at once
+    before one per second, None for no limit; ``create_channels`` makes a channel when it is first posted to;
+    ``scan`` is how many seconds pass until a new file can be shown. ``clock`` gives seconds since the epoch;
+    timestamps, the rate limit, files and the ``Date`` header follow it. ``ack_within`` is how many seconds
+    the app has to acknowledge what people do, over its ``sockets``.
     """
 
     def __init__(
@@ -54,16 +59,19 @@ class SlackStandIn:
         channels: Collection[str] = ("news-alerts",),
         *,
         token: str | None = None,
+        app_token: str | None = None,
         scopes: Collection[str] = ALL_SCOPES,
         burst: int | None = 3,
         create_channels: bool = False,
         scan: float = 0.0,
         clock: Callable[[], float] = time.time,
+        ack_within: float = ACK_WITHIN,
     ) -> None:
+        self.sockets = Sockets(app_token=app_token, ack_within=ack_within)
         self.requests: Counter[str] = Counter()
         self._clock = clock
         self._faults = FaultMenu()
-        self._workspace = Workspace()
+        self._workspace = Workspace(self._reacted)
         for name in channels:
             self._workspace.create(name.removeprefix("#"), now=clock())
         self._files = Files(lambda: self.url, scan=scan)
@@ -92,10 +100,12 @@ class SlackStandIn:
         app.router.add_route("*", "/api/{method}", self._serve_api)
         app.router.add_post("/upload/v1/{secret}", self._receive_upload)
         app.router.add_get("/files/{id}", self._files.serve)
+        app.router.add_get("/socket", self.sockets.serve)
         app.router.add_post("/control/faults", self._add_fault)
         app.router.add_delete("/control/faults", self._clear_faults)
         app.router.add_get("/control/state", self._show_state)
         app.router.add_get("/page/state", self._show_page_state)
+        app.router.add_post("/page/act", self._act_on_page)
         for path in PAGE_FILES:
             app.router.add_get(path, serve_page_file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
@@ -106,6 +116,7 @@ class SlackStandIn:
     async def close(self) -> None:
         """Stop listening; connections from now on are refused."""
         if self._runner is not None:
+            await self.sockets.close()
             await self._runner.cleanup()
             self._runner = None
 
@@ -146,6 +157,12 @@ class SlackStandIn:
         """A person reacts to a message."""
         self._workspace.react(self._named(channel), ts, name, author=PERSON)
 
+    async def click(self, channel: str, ts: str, action_id: str) -> bool:
+        """A person presses a button; whether the app acknowledges it in time. LookupError without one."""
+        where = self._named(channel)
+        clicked = block_actions(where, where.message(ts), action_id, now=self._clock())
+        return await self.sockets.interact(clicked)
+
     def fail(
         self,
         kind: Kind,
@@ -182,6 +199,9 @@ class SlackStandIn:
             channel.is_archived = False
             channel.is_member = True
         self._workspace.version += 1
+
+    def _reacted(self, channel: Channel, message: StoredMessage, name: str, author: Author) -> None:
+        self.sockets.publish(reaction_added(channel, message, name, now=self._clock(), author=author))
 
     def _named(self, name: str) -> Channel:
         channel = self._workspace.named(name)
@@ -226,7 +246,11 @@ class SlackStandIn:
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
         token = str(arguments.pop("token", "")) or bearer
         try:
-            members = self._web_api.call(method, Arguments(arguments), token=token, now=self._clock())
+            if method == "apps.connections.open":
+                host = self.url.removeprefix("http:")
+                members = {"url": f"ws:{host}socket?ticket={self.sockets.ticket(token)}"}
+            else:
+                members = self._web_api.call(method, Arguments(arguments), token=token, now=self._clock())
         except SlackError as refusal:
             return self._refusal(refusal)
         except RateLimitError as limit:
@@ -327,6 +351,17 @@ class SlackStandIn:
     async def _show_page_state(self, request: web.Request) -> web.Response:
         seen = request.query.get("version")
         return web.json_response(page_state(self._workspace, seen=seen), headers=PAGE_HEADERS)
+
+    async def _act_on_page(self, request: web.Request) -> web.Response:
+        try:
+            act, heard = await request.json(), True
+            if "action_id" in act:
+                heard = await self.click(**act)
+            else:
+                self.react(**act)
+        except (LookupError, TypeError, ValueError, SlackError) as error:
+            return web.json_response({"ok": False, "error": str(error)}, status=400)
+        return web.json_response({"ok": heard})
 
 
 async def _arguments(request: web.Request) -> dict[str, Any]:

@@ -26,6 +26,7 @@ _GLYPHS = {
     "eyes": "👀",
     "fire": "🔥",
     "heart": "❤️",
+    "heavy_check_mark": "✔️",
     "information_source": "ℹ️",
     "mag": "🔍",
     "mute": "🔇",
@@ -77,12 +78,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paragraph:
-    """Spans that stand together; ``indent`` counts list levels from 0, ``file`` is that of an image."""
+    """Spans that stand together; ``indent`` counts list levels from 0, ``action`` is what a button sends,
+    ``file`` is that of an image."""
 
     kind: Literal["text", "quote", "preformatted", "bullet", "ordered", "field", "button", "image"]
     spans: tuple[Span, ...]
     indent: int = 0
     file: str | None = None
+    action: str | None = None
 
 
 def mrkdwn(

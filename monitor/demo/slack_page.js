@@ -2,6 +2,7 @@
 "use strict";
 
 const POLL_MS = 1000;
+const REACTIONS = [["white_check_mark", "✅"], ["eyes", "👀"], ["+1", "👍"], ["-1", "👎"]];
 const seen = new Map(); // channel id -> ts of the newest message that was on screen
 const openThreads = new Set(); // ts of the parents whose replies are shown
 let version = null;
@@ -27,6 +28,34 @@ function drawSpan(span) {
   return link;
 }
 
+async function act(what) {
+  const body = JSON.stringify({ channel: channels.find((channel) => channel.id === current).name, ...what });
+  const response = await fetch("/page/act", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  return (await response.json()).ok;
+}
+
+function drawAction(paragraph, ts) {
+  const button = make("button", "button", ...paragraph.spans.map(drawSpan));
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    const heard = await act({ ts, action_id: paragraph.action }).catch(() => false);
+    button.disabled = false;
+    button.classList.toggle("unheard", !heard);
+    button.title = heard ? "" : "The app did not answer.";
+  });
+  return button;
+}
+
+function drawPicker(ts) {
+  const choices = REACTIONS.map(([name, glyph]) => {
+    const button = make("button", "", glyph);
+    button.title = `React with :${name}:`;
+    button.addEventListener("click", () => act({ ts, name }).catch(() => false));
+    return button;
+  });
+  return make("div", "picker", ...choices);
+}
+
 function drawFile(paragraph) {
   const picture = make("img", "file");
   picture.src = `/files/${encodeURIComponent(paragraph.file)}`;
@@ -34,16 +63,17 @@ function drawFile(paragraph) {
   return picture;
 }
 
-function drawParagraph(paragraph) {
+function drawParagraph(paragraph, ts) {
   if (paragraph.file) return drawFile(paragraph);
+  if (paragraph.action && !paragraph.spans.some((span) => span.url)) return drawAction(paragraph, ts);
   if (paragraph.kind === "image") return make("p", "picture", "Image: ", ...paragraph.spans.map(drawSpan));
   const node = make("p", paragraph.kind, ...paragraph.spans.map(drawSpan));
   node.style.setProperty("--indent", paragraph.indent);
   return node;
 }
 
-function drawBlock(block) {
-  return make("div", `block ${block.kind}`, ...block.paragraphs.map(drawParagraph));
+function drawBlock(block, ts) {
+  return make("div", `block ${block.kind}`, ...block.paragraphs.map((paragraph) => drawParagraph(paragraph, ts)));
 }
 
 function drawTime(ts) {
@@ -72,7 +102,7 @@ function drawMessage(message) {
   if (message.app) byline.append(make("span", "badge", "APP"));
   byline.append(drawTime(message.ts));
   if (message.broadcast) byline.append(make("span", "note", "replied to a thread"));
-  const body = make("div", "body", byline, ...message.blocks.map(drawBlock));
+  const body = make("div", "body", byline, ...message.blocks.map((block) => drawBlock(block, message.ts)));
   if (message.edited) body.append(make("span", "note", "(edited)"));
   if (message.reactions.length) {
     const chips = message.reactions.map((reaction) => make("span", "", `${reaction.glyph} ${reaction.count}`));
@@ -80,7 +110,7 @@ function drawMessage(message) {
   }
   if (message.replies && message.replies.length) body.append(drawThread(message));
   const kind = `message ${message.app ? "app" : "person"}${message.deleted ? " deleted" : ""}`;
-  return make("li", kind, make("div", "avatar", message.author[0]), body);
+  return make("li", kind, make("div", "avatar", message.author[0]), body, ...(message.deleted ? [] : [drawPicker(message.ts)]));
 }
 
 function drawMessages(channel) {

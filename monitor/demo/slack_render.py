@@ -163,7 +163,8 @@ def _element(element: Mapping[str, Any] | None) -> Iterator[Paragraph]:
     match element["type"]:
         case "button":
             label = "".join(span.text for part in _text(element["text"]) for span in part.spans)
-            yield Paragraph(kind="button", spans=(Span(text=label, url=element.get("url")),))
+            spans = (Span(text=label, url=element.get("url")),)
+            yield Paragraph(kind="button", spans=spans, action=element.get("action_id"))
         case "image":
             file = element.get("slack_file", {}).get("id")
             yield Paragraph(kind="image", spans=(Span(text=element["alt_text"]),), file=file)

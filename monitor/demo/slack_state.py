@@ -5,7 +5,7 @@ that carries Slack's own name for it. Messages are frozen, so what a caller hold
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -142,10 +142,14 @@ class Channel:
 
 
 class Workspace:
-    """One team with its channels. ``version`` rises with every change, for whoever watches."""
+    """One team with its channels. ``version`` rises with every change, for whoever watches.
 
-    def __init__(self) -> None:
+    ``on_reaction`` is told of each reaction, and whose it is.
+    """
+
+    def __init__(self, on_reaction: Callable[[Channel, StoredMessage, str, Author], None]) -> None:
         self.channels: dict[str, Channel] = {}
+        self._on_reaction = on_reaction
         self.token_revoked = False
         self.version = 0
         self._last_ts = 0
@@ -226,6 +230,7 @@ class Workspace:
         if author.user in users:
             raise SlackError("already_reacted")
         self._store(channel, replace(message, reactions={**message.reactions, name: (*users, author.user)}))
+        self._on_reaction(channel, message, name, author)
 
     def unreact(self, channel: Channel, ts: str, name: str, *, author: Author = BOT) -> None:
         """Take one person's reaction back; ``no_reaction`` when it is not there."""

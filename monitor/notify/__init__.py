@@ -1,21 +1,33 @@
-"""The door of notification: bring a message to a channel, and say what became of it.
+"""The door of notification: bring a message to a channel, say what became of it, and hear what people say.
 
 A notifier never retries: the outbox owns every further attempt.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from monitor.records import AppriseTarget, Delivery, Digest, PostOutcome, Problem, Target, WebhookTarget
+from monitor.records import (
+    AppriseTarget,
+    Delivery,
+    Digest,
+    Feedback,
+    HungUp,
+    PostOutcome,
+    Problem,
+    Target,
+    WebhookTarget,
+)
 
 __all__ = [
+    "Listener",
     "Notifier",
     "digest_chart",
     "digest_lines",
     "open_console",
+    "open_listener",
     "open_notifiers",
     "open_slack",
     "read_templates",
@@ -33,6 +45,18 @@ class Notifier(Protocol):
 
     async def look_up(self, delivery: Delivery) -> PostOutcome:
         """Find out whether an earlier attempt posted the delivery; ``InDoubt`` if one can't look now."""
+
+
+class Listener(Protocol):
+    """Hears what people say of messages."""
+
+    async def hear(self, take: Callable[[Feedback], Awaitable[None]]) -> HungUp:
+        """Connect, and hand over what people say, one by one, until the connection ends.
+
+        The channel is told that something has arrived when ``take`` has returned; what ``take`` raises ends
+        the connection, and comes out here.
+        """
+        ...
 
 
 @asynccontextmanager
@@ -116,3 +140,12 @@ def digest_lines(digest: Digest) -> list[str]:
     from monitor.notify.blocks import plain_lines
 
     return plain_lines(digest)
+
+
+@asynccontextmanager
+async def open_listener(api_url: str, app_token: str, bot_token: str) -> AsyncIterator[Listener]:
+    """Listen to people in Slack, or in whatever answers like it at ``api_url``."""
+    from monitor.notify.socketmode import SocketMode
+
+    async with SocketMode.open(api_url, app_token, bot_token) as listener:
+        yield listener

@@ -22,6 +22,7 @@ from monitor.records.configured import (
     Topic,
     WebhookTarget,
 )
+from monitor.records.heard import Feedback, FeedbackKind, FeedbackOutcome, HungUp
 from monitor.records.items import Article, Item, KeyedItem, NoArticle, ParsedItem, Removal
 from monitor.records.judged import Decision, Evidence, Lesson, Match, Pull, Score, Verdict, Vote
 from monitor.records.polled import (
@@ -105,10 +106,14 @@ __all__ = [
     "Feed",
     "FeedHealth",
     "FeedSpec",
+    "Feedback",
+    "FeedbackKind",
+    "FeedbackOutcome",
     "FetchFailed",
     "FetchOutcome",
     "Fetched",
     "History",
+    "HungUp",
     "InDoubt",
     "Item",
     "Judgement",

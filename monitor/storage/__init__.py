@@ -20,6 +20,8 @@ from monitor.records import (
     DeliveryState,
     DueReminder,
     Feed,
+    Feedback,
+    FeedbackOutcome,
     FeedSpec,
     FetchOutcome,
     History,
@@ -60,6 +62,7 @@ __all__ = [
     "DeliverStore",
     "DigestStore",
     "EmbeddedStore",
+    "FeedbackStore",
     "LearnedStore",
     "Ledger",
     "PollStore",
@@ -387,6 +390,19 @@ class DeliverStore(Protocol):
         """Store where the message landed; the delivery is settled."""
 
 
+class FeedbackStore(Protocol):
+    """What listen asks."""
+
+    def record(self, feedback: Feedback) -> FeedbackOutcome:
+        """Store what a person says of a message; the same said again is ``known``, and changes nothing.
+
+        An acknowledgement holds for the message's stories in every channel: nobody is reminded of them any
+        more, and edits that tell who it was wait for delivery. A vote is on the first item of the message's
+        story. What is no message of ours, or not of a story, is ``unknown``.
+        """
+        ...
+
+
 class RetentionStore(Protocol):
     """What prune asks."""
 
@@ -531,6 +547,7 @@ class Storage:
     digests: DigestStore
     subscriptions: SubscriptionStore
     deliveries: DeliverStore
+    feedback: FeedbackStore
     retention: RetentionStore
     ledger: Ledger
     review: ReviewStore
@@ -552,6 +569,7 @@ def open_storage(url: str, *, read_only: bool = False, guest: bool = False, dura
     from monitor.storage.digests import SqlDigestStore
     from monitor.storage.embedded import SqlEmbeddedStore
     from monitor.storage.engine import open_engine
+    from monitor.storage.feedback import SqlFeedbackStore
     from monitor.storage.learned import SqlLearnedStore
     from monitor.storage.ledger import SqlLedger
     from monitor.storage.polls import SqlPollStore
@@ -578,6 +596,7 @@ def open_storage(url: str, *, read_only: bool = False, guest: bool = False, dura
         digests=SqlDigestStore(engine),
         subscriptions=SqlSubscriptionStore(engine),
         deliveries=SqlDeliverStore(engine),
+        feedback=SqlFeedbackStore(engine),
         retention=SqlRetentionStore(engine),
         ledger=SqlLedger(engine),
         review=SqlReviewStore(engine),

@@ -419,6 +419,8 @@ deliveries = sa.Table(
     sa.Index("ix_deliveries_story_id", "story_id"),
     sa.Index("ix_deliveries_channel", "channel", "position"),
     sa.Index("ix_deliveries_parent_id", "parent_id"),
+    # What people react to is known by where it stands.
+    sa.Index("ix_deliveries_receipt_ts", "receipt_ts"),
 )
 OPEN = deliveries.c.state.in_(
     [sa.literal_column(f"'{state}'") for state in ("pending", "sending", "in_doubt")]

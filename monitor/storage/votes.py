@@ -25,12 +25,8 @@ class SqlVoteStore:
 
     def add(self, topic_id: str, text: str, *, up: bool, by: str, now: datetime, url: str | None) -> int:
         """Store a vote and return its id; one that stands on the same text and topic is undone."""
-        same = sa.and_(votes.c.topic_id == topic_id, votes.c.text == text, _STANDING)
-        row = {"topic_id": topic_id, "text": text, "url": url, "up": up, "by": by, "at": now}
         with self._engine.begin() as db:
-            db.execute(votes.update().where(same).values(undone_at=now))
-            inserted = db.execute(votes.insert(), row).inserted_primary_key
-        return int(inserted[0]) if inserted else 0
+            return add_vote(db, topic_id, text, up=up, by=by, now=now, url=url)
 
     def undo(self, vote_id: int, now: datetime) -> bool:
         """Take back a vote; False if there is none that stands."""
@@ -93,6 +89,17 @@ class SqlVoteStore:
         again = {name: insert.excluded[name] for name in row if name != "topic_id"}
         with self._engine.begin() as db:
             db.execute(insert.on_conflict_do_update(["topic_id"], set_=again))
+
+
+def add_vote(
+    db: sa.Connection, topic_id: str, text: str, *, up: bool, by: str, now: datetime, url: str | None
+) -> int:
+    """Do within a transaction what ``VoteStore.add`` says."""
+    same = sa.and_(votes.c.topic_id == topic_id, votes.c.text == text, _STANDING)
+    db.execute(votes.update().where(same).values(undone_at=now))
+    row = {"topic_id": topic_id, "text": text, "url": url, "up": up, "by": by, "at": now}
+    inserted = db.execute(votes.insert(), row).inserted_primary_key
+    return int(inserted[0]) if inserted else 0
 
 
 def _residual_from(row: Row) -> Residual:
