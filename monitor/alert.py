@@ -58,11 +58,15 @@ class AlertReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """What people asked for: topics by id, where their stories go, and how much is too much."""
+    """What people asked for: topics by id, where their stories go, and how much is too much.
+
+    ``named`` are the channels that a topic or route names.
+    """
 
     topics: Mapping[str, Topic]
     routes: Sequence[Route]
     channels: Mapping[str, ChannelPlan]
+    named: frozenset[str]
     timing: Timing
     rules: Rules
     burst_window: timedelta
@@ -79,6 +83,9 @@ def orders_for(
         topics={topic.id: topic for topic in topics},
         routes=routes,
         channels=channels,
+        named=frozenset(
+            (*(topic.channel for topic in topics), *(to for route in routes for to in route.channels))
+        ),
         timing=Timing(
             wait_before_first=alerts.wait_before_first,
             update_every=alerts.update_every,
@@ -226,7 +233,7 @@ class Alert:
         timing = self._orders.timing
         facts = RoutedFacts(topic=told.topic, tags=tags, score=told.facts.score, sources=told.facts.sources)
         wanted = destinations(facts, self._orders.routes, timing)
-        left = posts.keys() - {destination.channel for destination in wanted}
+        left = posts.keys() & self._orders.named - {destination.channel for destination in wanted}
         return (*wanted, *(_as_before(posts[channel], timing) for channel in sorted(left)))
 
     def _remind(self) -> None:

@@ -20,6 +20,7 @@ from monitor.alert import Alert, AlertReport, orders_for
 from monitor.blackout import Blackout
 from monitor.configuration import Configuration
 from monitor.deliver import PACE, SETTLE, Deliver, DeliverReport
+from monitor.digest import Digests
 from monitor.errors import MonitorError
 from monitor.feeds import FetchLimits, open_articles, open_source
 from monitor.grouping import Lexicon
@@ -31,6 +32,7 @@ from monitor.poll import Poll, PollReport
 from monitor.prune import Prune
 from monitor.read import Read, ReadReport
 from monitor.reembed import Reembed
+from monitor.routing import topics_of
 from monitor.schedule import ticking
 from monitor.score import ScoreReport, Scoring, open_scoring
 from monitor.scoring import open_reference
@@ -103,6 +105,7 @@ class Pipeline:
     read: Read
     with_model: asyncio.Task["WithModel"]
     tell: Tell
+    digests: Digests
     deliver: Deliver
     prune: Prune
     wakes: Wakes
@@ -131,6 +134,7 @@ class Pipeline:
         await self.score()
         await self.alert()
         await self.tell.work()
+        await self.digests.work()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +180,8 @@ async def open_pipeline(
             slack = config.settings.slack
             channels: dict[str | None, str] = {topic.id: topic.channel for topic in config.topics}
             channels[None] = slack.ops_channel or slack.channel
-            moved = await database(storage.deliveries.readdress, channels, slack.channel)
+            named = named_channels(config)
+            moved = await database(storage.deliveries.readdress, channels, named, slack.channel)
             if moved:
                 logger.warning("readdressed_deliveries", extra={"messages": moved})
             blackout = Blackout.resumed(
@@ -208,6 +213,17 @@ async def open_pipeline(
                         now=now,
                         on_told=wakes.deliver.set,
                         gather=tempo.gather,
+                    ),
+                    digests=Digests(
+                        store=storage.digests,
+                        database=database,
+                        plans=config.channels,
+                        topics={
+                            channel: topics_of(channel, config.topics, config.routes)
+                            for channel in config.channels
+                        },
+                        now=now,
+                        on_told=wakes.deliver.set,
                     ),
                     deliver=Deliver(
                         store=storage.deliveries,
@@ -379,6 +395,7 @@ async def work_until(
         "score": (wakes.score, pipeline.score),
         "alert": (wakes.alert, pipeline.alert),
         "tell": (wakes.tell, pipeline.tell.work),
+        "digest": (asyncio.Event(), pipeline.digests.work),
         "deliver": (wakes.deliver, pipeline.deliver.work),
         "prune": (asyncio.Event(), pipeline.prune.work),
         "reembed": (asyncio.Event(), pipeline.reembed),

@@ -2,8 +2,9 @@
 
 A story goes to its topic's own channel, and to every channel of every route that fits; a route may ask for
 its channels ``instead`` of the topic's own. There it is routine, unless the topic mentions somebody. No
-channel is named twice: a route to the topic's own says how it is told there. Of several routes to one channel the most urgent counts, of those the first;
-and the shortest of all their waits, so that one more route delays nothing that another sends.
+channel is named twice: a route to the topic's own says how it is told there. Of several routes to one channel
+the most urgent counts, of those the first; and the shortest of all their waits, so that one more route delays
+nothing that another sends.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from datetime import timedelta
 
 from monitor.records import Destination, Route, Topic
 
-__all__ = ["Facts", "Timing", "destinations", "why"]
+__all__ = ["Facts", "Timing", "destinations", "topics_of", "why"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,19 @@ def destinations(facts: Facts, routes: Sequence[Route], timing: Timing) -> tuple
         for channel in route.channels:
             asked.setdefault(channel, []).append(_by_route(route, channel, facts.topic, timing))
     return tuple(_joined(several) if several else _own(facts.topic, timing) for several in asked.values())
+
+
+def topics_of(channel: str, topics: Sequence[Topic], routes: Sequence[Route]) -> tuple[Topic, ...]:
+    """Return the topics whose stories may come to a channel, their own or one that a route leads to."""
+    led = [route for route in routes if channel in route.channels]
+    return tuple(
+        topic for topic in topics if topic.channel == channel or any(_is_for(route, topic) for route in led)
+    )
+
+
+def _is_for(route: Route, topic: Topic) -> bool:
+    by_id = not route.topics or topic.id in route.topics
+    return by_id and (not route.watchlists or topic.watchlist in route.watchlists)
 
 
 def _own(topic: Topic, timing: Timing) -> Destination:

@@ -10,7 +10,7 @@ from monitor.configuration import Configuration
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.notify import Notifier, open_console, open_notifiers, open_slack
 from monitor.records import Delivery, Notice, NoticeEntry, Posted, Problem, Target
-from monitor.settings import slack_bot_token, target_of
+from monitor.settings import slack_app_token, slack_bot_token, target_of
 
 __all__ = ["named_channels", "open_notifier", "read_targets", "send_test"]
 
@@ -61,7 +61,11 @@ def open_notifier(
         slack = open_console()
     else:
         slack = open_slack(
-            config.settings.slack.api_url, token.get_secret_value(), templates=config.templates
+            config.settings.slack.api_url,
+            token.get_secret_value(),
+            # Without somebody who listens a button would do nothing.
+            buttons=slack_app_token(environ) is not None,
+            templates=config.templates,
         )
     return open_notifiers(slack, targets, now=now)
 

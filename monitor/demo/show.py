@@ -93,7 +93,7 @@ async def demo(
         await stack.enter_async_context(server.running(before.port))
         slack = await stack.enter_async_context(_slack(port, hurried=speed > 1))
         console.print(f"Slack stand-in: [link={slack.url}]{slack.url}[/link] (nothing leaves this machine)")
-        notifier = await stack.enter_async_context(open_slack(slack.api_url, TOKEN))
+        notifier = await stack.enter_async_context(open_slack(slack.api_url, TOKEN, buttons=True))
         notifier = AllInSlack(notifier)
         clock = ReplayClock(captures[0].captured_at)
         pipeline = await stack.enter_async_context(

@@ -369,8 +369,8 @@ class DeliverStore(Protocol):
     def interrupted(self) -> int:
         """Call in doubt what a process that died was sending; return how many."""
 
-    def readdress(self, channels: Mapping[str | None, str], default: str) -> int:
-        """Send on what waits for a channel that nobody names any more; return how many messages that are.
+    def readdress(self, channels: Mapping[str | None, str], named: frozenset[str], default: str) -> int:
+        """Send on what waits for a channel that is not ``named`` any more; return how many messages that are.
 
         ``channels`` are the topics' by topic id, and under None that of notices. What is in doubt must be
         looked for where it was sent.

@@ -59,15 +59,16 @@ class SqlDeliverStore:
             )
         return result.rowcount
 
-    def readdress(self, channels: Mapping[str | None, str], default: str) -> int:
-        """Send on what waits for a channel that nobody names any more; return how many messages that are.
+    def readdress(self, channels: Mapping[str | None, str], named: frozenset[str], default: str) -> int:
+        """Send on what waits for a channel that is not ``named`` any more; return how many messages that are.
 
         ``channels`` are the topics' by topic id, and under None that of notices. What is in doubt must be
         looked for where it was sent.
         """
         moved = 0
         stranded = sa.and_(
-            deliveries.c.state == "pending", deliveries.c.channel.not_in({*channels.values(), default})
+            deliveries.c.state == "pending",
+            deliveries.c.channel.not_in({*channels.values(), *named, default}),
         )
         with self._engine.begin() as db:
             for topic_id in db.scalars(sa.select(deliveries.c.topic_id).where(stranded).distinct()).all():
