@@ -34,8 +34,8 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 class Entry:
     """A story as feeds tell it, every text plain, with the item that it was told with.
 
-    ``facts`` is what is known of the story, ``text`` the item's own, if it has one; ``score`` is the highest of
-    the story's items, and ``tags`` are those of their feeds.
+    ``facts`` is what is known of the story, ``text`` the item's own, if it has one; ``score`` is the highest
+    of the story's items, and ``tags`` are those of their feeds.
     """
 
     id: str
