@@ -33,7 +33,13 @@ def match(n: int = 1, points: float = 80.0, **changes: Any) -> Match:
 
 
 def told(*matches: Match, **changes: Any) -> ToldStory:
-    plain = {"id": 7, "topic_id": TOPIC.id, "told_at": NOW, "first": matches[0], "matches": matches}
+    plain: dict[str, Any] = {
+        "id": 7,
+        "topic_id": TOPIC.id,
+        "told_at": NOW,
+        "first": matches[0],
+        "matches": matches,
+    }
     return ToldStory(**plain | changes)
 
 

@@ -49,7 +49,6 @@ def test_a_silence_is_added_listed_and_ended_while_the_service_has_the_database(
         assert (silence.term, silence.reason, silence.author) == ("DRILL", "yearly drill", getpass.getuser())
         assert (silence.until - silence.created_at).total_seconds() == 7200
         assert code == 0
-        assert f"(“DRILL”" not in told
         assert "term “DRILL”" in told
         assert told.endswith("of the 2 matches of the last 7 days it covers 1\n")
 
