@@ -52,6 +52,8 @@ def add_silence(
         silence = storage.silences.add(
             topic_id=topic_id, feed=feed, term=term, until=until, author=author, reason=reason, now=now
         )
+    # Without a hold on the service's writing: this may take a moment.
+    with _opened(config, read_only=True) as storage:
         covered = [
             silenced_by(match.item, match.score.topic_id, [silence], now) is not None
             for match in storage.review.matches(now - LOOK_BACK)

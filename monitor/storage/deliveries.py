@@ -65,11 +65,8 @@ class SqlDeliverStore:
         ``channels`` are the topics' by topic id, and under None that of notices. What is in doubt must be
         looked for where it was sent.
         """
-        moved = 0
-        stranded = sa.and_(
-            deliveries.c.state == "pending",
-            deliveries.c.channel.not_in({*channels.values(), *named, default}),
-        )
+        moved, known = 0, {*channels.values(), *named, default}
+        stranded = sa.and_(deliveries.c.state == "pending", deliveries.c.channel.not_in(known))
         with self._engine.begin() as db:
             for topic_id in db.scalars(sa.select(deliveries.c.topic_id).where(stranded).distinct()).all():
                 channel = channels.get(topic_id, default)

@@ -33,7 +33,7 @@ async def serve(
 ) -> AsyncIterator[int]:
     """Answer on ``host:port`` (0 for any free one) until the context ends; yield the port.
 
-    Hubs are answered where there is ``subscribe`` for it, other tools where there are ``alert_feeds``.
+    Hubs are answered where there is ``subscribe`` to answer them; ``alert_feeds`` is what other tools get.
     """
 
     async def healthz(_request: web.Request) -> web.Response:
