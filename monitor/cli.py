@@ -114,7 +114,7 @@ def notify_test(channel: str, config: ConfigOption = CONFIG) -> None:
     with exit_codes():
         loaded = load(config)
         _log(verbose=False, level="WARNING")
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
 
         run_async(send_test(loaded, usable(channel_of, channel), os.environ, utc_now))
         typer.echo(f"{channel}: posted")
@@ -192,7 +192,7 @@ def prune(
         keep = usable(interval, older_than) if older_than else settings.storage.keep
         if keep is None:
             raise typer.BadParameter("give --older-than, or set storage.keep in monitor.yaml")
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
         from monitor.prune import prune_now, removed_before
 
         before = removed_before(keep, settings.alerts.max_age, utc_now())
@@ -220,7 +220,7 @@ def reembed(
     """Encode stored items with the model in use, after a change of model; goes on where it was stopped."""
     with exit_codes():
         settings = load_settings(config, os.environ)
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
         from monitor.policy import told_since
         from monitor.reembed import reembed_now
 

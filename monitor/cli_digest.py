@@ -37,7 +37,7 @@ def digest(
         if name not in known:
             raise typer.BadParameter(f"no topic names {channel}; there are {', '.join(sorted(known))}")
         from monitor import digestpreview
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
         from monitor.notify import digest_chart, digest_lines
 
         of: Period = "weekly" if period is Span.WEEKLY else "daily"

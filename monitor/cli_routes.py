@@ -37,7 +37,7 @@ def routes_test(
         loaded = load(config)
         log_warnings()
         from monitor import routestest
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
         from monitor.vectorise import load_encoder
 
         sample = routestest.read_sample(item, loaded)

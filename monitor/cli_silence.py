@@ -50,7 +50,7 @@ def silence_add(
             raise typer.BadParameter("give at least one of --topic, --feed and --term")
         loaded = load(config)
         from monitor import mutes
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
 
         now = utc_now()
         added = mutes.add_silence(
@@ -82,7 +82,7 @@ def silence_list(
     with exit_codes():
         loaded = load(config)
         from monitor import mutes
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
 
         now = utc_now()
         silences = mutes.known_silences(loaded, now, past=past)
@@ -102,7 +102,7 @@ def silence_end(
     with exit_codes():
         loaded = load(config)
         from monitor import mutes
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
 
         now = utc_now()
         ended = mutes.end_silence(loaded, silence, now)

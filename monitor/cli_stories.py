@@ -27,7 +27,7 @@ def stories_list(
         loaded = load(config)
         topic_id = known_topic(loaded, topic)
         from monitor import regroup
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
 
         found = regroup.stories_of(loaded, topic_id, utc_now() - timedelta(days=days))
         if as_json:
@@ -58,7 +58,7 @@ def stories_split(
     with exit_codes():
         loaded = load(config)
         from monitor import regroup
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
 
         moved = frozenset(items)
         new = regroup.split_story(loaded, story, moved, by=by or getpass.getuser(), now=utc_now())
@@ -77,7 +77,7 @@ def stories_merge(
     with exit_codes():
         loaded = load(config)
         from monitor import regroup
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
 
         merged = regroup.merge_stories(loaded, into, other, by=by or getpass.getuser(), now=utc_now())
         _print(merged, as_json=as_json)

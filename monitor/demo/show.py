@@ -24,7 +24,6 @@ from rich.progress import (
 )
 
 from monitor.alert import AlertReport
-from monitor.app import Pipeline, Report, Tempo, open_pipeline
 from monitor.configuration import Configuration
 from monitor.deliver import PACE, DeliverReport
 from monitor.demo.replay import Capture, FeedServer, by_time, read_index, unpacked
@@ -32,6 +31,7 @@ from monitor.demo.slack import SlackStandIn
 from monitor.errors import MonitorError, NoDatabaseError
 from monitor.listen import Listen
 from monitor.notify import Notifier, open_listener, open_slack
+from monitor.pipeline import Pipeline, Report, Tempo, open_pipeline
 from monitor.policy import REASONS
 from monitor.poll import PollReport
 from monitor.records import (
