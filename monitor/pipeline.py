@@ -176,7 +176,7 @@ async def open_pipeline(
                     ),
                     tell=Tell(
                         store=storage.troubles,
-                        channel=slack.ops_channel,
+                        channel=config.settings.slack.ops_channel,
                         database=database,
                         now=now,
                         on_told=wakes.deliver.set,

@@ -2,10 +2,10 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
 
+from monitor.clock import Clock
 from monitor.configuration import Configuration
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.notify import Notifier, open_console, open_notifiers, open_slack
@@ -15,8 +15,6 @@ from monitor.settings import slack_app_token, slack_bot_token, target_of
 __all__ = ["named_channels", "open_notifier", "read_targets", "send_test"]
 
 logger = logging.getLogger(__name__)
-
-Clock = Callable[[], datetime]
 
 
 def named_channels(config: Configuration) -> frozenset[str]:
