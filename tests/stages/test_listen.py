@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from builders import CHANNELS, TOKEN, message
+from builders import CHANNELS, NOW, TOKEN, message
 from service_parts import until
 from slack_sdk.web.async_client import AsyncWebClient
 from told_stories import ISIS, NEWS, Told
@@ -51,6 +51,7 @@ async def listening(
         TOKEN,
         store=storage.feedback,
         database=database,
+        now=lambda: NOW,
         on_feedback=bell.set,
     ) as listen:
         assert listen is not None
@@ -106,8 +107,7 @@ async def test_the_edit_goes_to_the_message_that_was_clicked(
     listening: Listen, standin: SlackStandIn, told: Told, storage: Storage
 ) -> None:
     await standin.click(NEWS_NAME, ts(standin), "monitor_ack")
-    now = message().first_seen
-    found = storage.deliveries.next_delivery(NEWS, now)
+    found = storage.deliveries.next_delivery(NEWS, NOW)
     assert found is not None
     edit, _ = found
     assert (edit.kind, edit.message) == ("edit", message(acknowledged_by="person"))
@@ -179,6 +179,7 @@ async def test_who_is_not_to_be_heard_is_not(storage: Storage, database: OwnThre
             bot_token,
             store=storage.feedback,
             database=database,
+            now=lambda: NOW,
             on_feedback=lambda: None,
         ) as listen:
             assert listen is None
