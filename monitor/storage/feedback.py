@@ -27,8 +27,8 @@ class SqlFeedbackStore:
         """Store what a person says of a message; the same said again is ``known``, and changes nothing.
 
         An acknowledgement holds for the message's stories in every channel: nobody is reminded of them any
-        more, also not by what waits for delivery, and edits that tell who it was wait instead. A vote is on the first item of the message's
-        story. What is no message of ours, or not of a story, is ``unknown``.
+        more, also not by what waits for delivery, and edits that tell who it was wait instead. A vote is on
+        the first item of the message's story. What is no message of ours, or not of a story, is ``unknown``.
         """
         with self._engine.begin() as db:
             story_ids = _stories(db, feedback)
