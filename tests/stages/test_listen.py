@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from builders import CHANNELS, NOW, TOKEN, message
 from service_parts import until
 from slack_sdk.web.async_client import AsyncWebClient
-from told_stories import ISIS, NEWS, Told
+from told_rows import ISIS, NEWS, Told
 
 from monitor import listen as stage
 from monitor.demo.slack import SlackStandIn

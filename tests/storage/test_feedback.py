@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from builders import NOW, message
-from told_stories import ISIS, NEWS, Told
+from told_rows import ISIS, NEWS, Told
 
 from monitor.records import (
     Delivery,
