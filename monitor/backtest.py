@@ -17,7 +17,7 @@ import numpy as np
 from monitor.background import Learned
 from monitor.labelled import StreamItem
 from monitor.passages import passages
-from monitor.policy import decide, told_since
+from monitor.policy import gate, told_since
 from monitor.poll import recognised
 from monitor.records import Item, Score, Topic, Vote
 from monitor.rehearsal import Scratch, as_stored, open_scratch
@@ -25,7 +25,6 @@ from monitor.relevance import View, judge
 from monitor.score import in_scope
 from monitor.scoring import Encoder
 from monitor.storage import Storage, open_storage
-from monitor.stories import first_told
 from monitor.vectorise import Vectoriser
 from monitor.vectors import Vectors, logit, text_hash
 
@@ -237,7 +236,7 @@ def _decided(topic: Topic, matches: Sequence[tuple[Item, Score]], max_age: timed
     for item, score in matches:
         now = item.first_seen
         recent = [other for other in _alike(told, item) if other.first_seen >= told_since(max_age, now)]
-        alerts = decide(item, topic, first_told(recent), max_age, now).decision == "alert"
+        alerts = not recent and gate(item, topic, silenced=False, max_age=max_age, now=now) is None
         if alerts:
             for key in (item.headline_key, item.canonical_url):
                 if key:

@@ -6,7 +6,7 @@ imported inside the commands that need them, so that ``check`` and ``--help`` an
 
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -14,12 +14,17 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
+from monitor.cli_digest import digest_app
 from monitor.cli_feeds import feeds_app
 from monitor.cli_relevance import relevance_app
+from monitor.cli_routes import routes_app
+from monitor.cli_silence import silence_app
+from monitor.cli_stories import stories_app
 from monitor.cli_votes import votes_app
 from monitor.configuration import load_settings
-from monitor.errors import MonitorError
-from monitor.fields import interval
+from monitor.errors import ConfigurationError, MonitorError
+from monitor.fields import channel_of, interval
+from monitor.targets import named_channels, read_targets, send_test
 from monitor.terminal import (
     CONFIG,
     ConfigOption,
@@ -42,6 +47,10 @@ app = typer.Typer(
 )
 app.add_typer(feeds_app, name="feeds")
 app.add_typer(relevance_app)
+app.add_typer(digest_app)
+app.add_typer(routes_app, name="routes")
+app.add_typer(silence_app, name="silence")
+app.add_typer(stories_app, name="stories")
 app.add_typer(votes_app, name="votes")
 
 
@@ -67,8 +76,14 @@ def check(config: ConfigOption = CONFIG) -> None:
     """Validate every file of the configuration: one FILE:LINE:COL: message per error; exit 0, or 2."""
     with exit_codes():
         loaded = load(config)
-        topics, feeds = len(loaded.topics), len(loaded.feeds)
-        typer.echo(f"{config}: fine: {feeds} feeds, {topics} topics")
+        try:
+            read_targets(named_channels(loaded), os.environ)
+        except ConfigurationError as error:
+            # Where this is checked need not be where it will run.
+            for problem in error.problems:
+                typer.echo(str(replace(problem, severity="warning")), err=True)
+        counts = f"{len(loaded.feeds)} feeds, {len(loaded.topics)} topics, {len(loaded.routes)} routes"
+        typer.echo(f"{config}: fine: {counts}")
 
 
 @app.command()
@@ -91,6 +106,18 @@ def once(config: ConfigOption = CONFIG, verbose: VerboseOption = False) -> None:
         from monitor import app as service
 
         run_async(service.once(loaded, os.environ))
+
+
+@app.command("notify-test")
+def notify_test(channel: str, config: ConfigOption = CONFIG) -> None:
+    """Post a test message to one channel, such as #news or webhook://ops; exit 1, and why, if it fails."""
+    with exit_codes():
+        loaded = load(config)
+        _log(verbose=False, level="WARNING")
+        from monitor.clock import utc_now
+
+        run_async(send_test(loaded, usable(channel_of, channel), os.environ, utc_now))
+        typer.echo(f"{channel}: posted")
 
 
 @app.command()
@@ -165,7 +192,7 @@ def prune(
         keep = usable(interval, older_than) if older_than else settings.storage.keep
         if keep is None:
             raise typer.BadParameter("give --older-than, or set storage.keep in monitor.yaml")
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
         from monitor.prune import prune_now, removed_before
 
         before = removed_before(keep, settings.alerts.max_age, utc_now())
@@ -193,7 +220,7 @@ def reembed(
     """Encode stored items with the model in use, after a change of model; goes on where it was stopped."""
     with exit_codes():
         settings = load_settings(config, os.environ)
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
         from monitor.policy import told_since
         from monitor.reembed import reembed_now
 

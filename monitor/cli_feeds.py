@@ -74,7 +74,7 @@ def feeds_check(url: str, config: ConfigOption = CONFIG, as_json: JsonOption = F
     """Judge one feed: what it holds, its rhythm, its trouble; exit 1 if it is unusable."""
     with exit_codes():
         from monitor import byhand
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
 
         settings, now = load_settings(config, os.environ), utc_now()
         report = run_async(byhand.look(usable(byhand.address, url), settings, now))

@@ -68,7 +68,7 @@ def evaluate(
                     stream,
                     known,
                     load=partial(load_encoder, settings.encoder),
-                    max_age=settings.alerts.max_age,
+                    alerts=settings.alerts,
                     votes=votes,
                     on_items=on_items,
                 )
@@ -141,7 +141,7 @@ def backtest(
         changed = _changed(loaded, watchlist)
         log_warnings()
         from monitor import backtest as backtesting
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
         from monitor.labelled import read_items
         from monitor.vectorise import load_encoder
 
@@ -179,7 +179,7 @@ def near_misses(
         loaded = load(config)
         chosen = _chosen(loaded.topics, topics)
         from monitor import nearmisses
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
 
         since = utc_now() - timedelta(days=days)
         found = nearmisses.near_misses(loaded.settings.storage.url, chosen, since, limit)

@@ -34,7 +34,7 @@ def votes_add(
     with exit_codes():
         loaded = load(config)
         from monitor import ballots
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
 
         voter = by or getpass.getuser()
         vote = ballots.add_vote(loaded, topic, url, up=way is Way.UP, by=voter, now=utc_now())
@@ -54,7 +54,7 @@ def votes_undo(
     with exit_codes():
         loaded = load(config)
         from monitor import ballots
-        from monitor.app import utc_now
+        from monitor.clock import utc_now
 
         undone = ballots.undo_vote(loaded, vote, utc_now())
         if as_json:

@@ -4,29 +4,53 @@ monitor.yaml + environment ──► settings ─┐ defaults
 feeds.yaml ──────────────────► feeds ◄───┤
                                  │ labels│
 watchlists/*.yaml ───────────► topics ◄──┘
+                                 │ names
+routes.yaml ─────────────────► routes, channels
+templates/*.json.j2 ─────────► templates
 """
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitor.errors import ConfigurationError
 from monitor.feedlist import FeedList, read_feedlist
-from monitor.records import FeedSpec, Problem, Topic
+from monitor.notify import read_templates
+from monitor.records import ChannelPlan, FeedSpec, Problem, Route, Topic
+from monitor.routesfile import Known, Routes, read_routes
+from monitor.routing import Timing
 from monitor.settings import Settings, read_settings
-from monitor.watchlist import read_watchlists
+from monitor.watchlist import Watchlists, read_watchlists
 
 __all__ = ["Configuration", "load_configuration", "load_feedlist", "load_settings", "load_topics"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """A configuration without errors; ``warnings`` are what deserves a second thought."""
+    """A configuration without errors; ``warnings`` are what deserves a second thought.
+
+    ``channels`` says by channel what it asks for beside its stories, if anything; ``templates`` are layouts
+    of messages by what they are for.
+    """
 
     settings: Settings
     feeds: tuple[FeedSpec, ...]
     topics: tuple[Topic, ...]
+    routes: tuple[Route, ...] = ()
+    channels: Mapping[str, ChannelPlan] = field(default_factory=dict)
     warnings: tuple[Problem, ...]
+    templates: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def timing(self) -> Timing:
+        """When stories are told where no route says otherwise."""
+        alerts = self.settings.alerts
+        return Timing(
+            wait_before_first=alerts.wait_before_first,
+            update_every=alerts.update_every,
+            remind_after=alerts.remind_after,
+        )
 
 
 def load_configuration(folder: Path, environ: Mapping[str, str]) -> Configuration:
@@ -40,14 +64,34 @@ def load_configuration(folder: Path, environ: Mapping[str, str]) -> Configuratio
     settings, problems = read_settings(folder / "monitor.yaml", environ)
     feeds = read_feedlist(folder / "feeds.yaml", settings.fetch.every)
     watchlists = read_watchlists(folder / "watchlists", feeds.labels, settings.slack.channel)
+    routes = _read_routes(folder / "routes.yaml", feeds, watchlists)
+    templates, faults = read_templates(folder / "templates")
     found = sorted(
-        (*problems, *feeds.problems, *watchlists.problems),
+        (*problems, *feeds.problems, *watchlists.problems, *routes.problems, *faults),
         key=lambda problem: (str(problem.path), problem.line, problem.column),
     )
     _refuse_errors(found)
     return Configuration(
-        settings=settings, feeds=feeds.feeds, topics=watchlists.topics, warnings=tuple(found)
+        settings=settings,
+        feeds=feeds.feeds,
+        topics=watchlists.topics,
+        routes=routes.routes,
+        channels=routes.channels,
+        warnings=tuple(found),
+        templates=templates,
     )
+
+
+def _read_routes(path: Path, feeds: FeedList, watchlists: Watchlists) -> Routes:
+    if not os.path.lexists(path):
+        return Routes(routes=(), channels={}, problems=())
+    known = Known(
+        topics=watchlists.ids or None,
+        watchlists=watchlists.names or None,
+        tags=feeds.tags if feeds.labels else None,
+        channels=frozenset(topic.channel for topic in watchlists.topics),
+    )
+    return read_routes(path, known)
 
 
 def load_settings(folder: Path, environ: Mapping[str, str]) -> Settings:
@@ -61,7 +105,7 @@ def load_feedlist(folder: Path, settings: Settings) -> FeedList:
     """Read the feeds of a folder alone, none where it has no list; ConfigurationError if one is wrong."""
     path = _shown(folder) / "feeds.yaml"
     if not path.exists():
-        return FeedList(feeds=(), labels=frozenset(), problems=())
+        return FeedList(feeds=(), labels=frozenset(), tags=frozenset(), problems=())
     feeds = read_feedlist(path, settings.fetch.every)
     _refuse_errors(feeds.problems)
     return feeds

@@ -7,7 +7,6 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from monitor.plots import reliability_diagram, score_distribution
 from monitor.records import Judgement, Topic
 from monitor.rehearsal import moments, open_rehearsal
 from monitor.scoring import Encoder
+from monitor.settings import AlertSettings
 from monitor.voter import Voter
 
 __all__ = [
@@ -80,7 +80,7 @@ async def evaluate(
     labels: Labels,
     *,
     load: Callable[[], Encoder],
-    max_age: timedelta,
+    alerts: AlertSettings,
     votes: int = 0,
     on_items: Callable[[int], None] = lambda _count: None,
 ) -> Evaluation:
@@ -91,7 +91,7 @@ async def evaluate(
     voted = set[tuple[str, str]]()
     voter = Voter({topic.id: labels.get(topic.id, {}) for topic in topics}, votes)
     order, judged = list[Judgement](), defaultdict[str, list[Judgement]](list)
-    async with open_rehearsal(topics, load, max_age) as rehearsal:
+    async with open_rehearsal(topics, load, alerts) as rehearsal:
         await rehearsal.begin((item.feed for item in ordered), ordered[0].first_seen)
         for moment in moments(ordered):
             found = await rehearsal.play(moment)
@@ -136,7 +136,8 @@ def _judged(row: Judgement, label: Label | None) -> Judged:
 def _decision(row: Judgement) -> str:
     if row.verdict is None:
         return ""
-    return "alert" if row.verdict.decision == "alert" else f"quiet:{row.verdict.reason}"
+    quiet = row.verdict.decision == "quiet"
+    return f"quiet:{row.verdict.reason}" if quiet else row.verdict.decision
 
 
 # --- what comes of it --------------------------------------------------------------------------------
@@ -147,7 +148,7 @@ def write_decisions(evaluation: Evaluation, path: Path) -> None:
     lines = ["topic_id\titem_id\tscore\tmatched\tdecision\tstory_id\tvoted"]
     for row in evaluation.order:
         topic_id, guid = row.score.topic_id, row.guid or ""
-        story = row.duplicate_of or guid if row.score.matched else ""
+        story = row.story_id if row.story_id is not None else ""
         voted = (topic_id, guid) in evaluation.voted
         cells = (topic_id, guid, row.score.score, int(row.score.matched), _decision(row), story, int(voted))
         lines.append("\t".join(map(str, cells)))

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from monitor.configuration import Configuration
+from monitor.grouping import REASONS as PLACES
 from monitor.identity import canonical_url
 from monitor.policy import REASONS
-from monitor.records import DeliveryStatus, Evidence, History, Score, TopicHistory
+from monitor.records import DeliveryStatus, Evidence, History, Score, StoryPlace, TopicHistory
 from monitor.relevance import KEPT_FROM
 from monitor.storage import open_storage
 from monitor.vectors import logit, points
@@ -62,10 +63,20 @@ def _topic_lines(topic: TopicHistory, name: str, cut: float | None) -> list[str]
     text += [f"    {line}" for line in _what_if(score, cut)]
     if topic.verdict is not None:
         reason = topic.verdict.reason
-        text.append(f"    {topic.verdict.decision}: {REASONS.get(reason, reason)} ({reason})")
+        meaning = REASONS[reason][1] if reason in REASONS else reason
+        text.append(f"    {topic.verdict.decision}: {meaning} ({reason})")
     elif score.matched:
         text.append("    waits for a decision")
+    if topic.story is not None:
+        text.append(f"    {_story_line(topic.story)}")
     return text + [f"    {_delivery_line(delivery)}" for delivery in topic.deliveries]
+
+
+def _story_line(place: StoryPlace) -> str:
+    """Return which story an item is in, and why it has joined it or opened it."""
+    why = PLACES.get(place.reason, place.reason)
+    like = f"; most like “{place.like}”, {place.score:.0f} %" if place.like else ""
+    return f"story {place.story_id} of {place.items} items, “{place.headline}”: {why} ({place.reason}){like}"
 
 
 def _parts_line(evidence: Evidence, cut: float | None) -> str:
@@ -120,10 +131,12 @@ def _logit(points: float) -> float:
 
 def _delivery_line(delivery: DeliveryStatus) -> str:
     receipt = delivery.receipt
-    line = f"{delivery.channel}: {delivery.state}"
+    kind = "" if delivery.kind == "post" else f"{delivery.kind}, "
+    line = f"{delivery.channel}: {kind}{delivery.state}"
     if receipt is not None:
         link = f"https://slack.com/archives/{receipt.channel}/p{receipt.ts.replace('.', '')}"
-        return f"{line}, {link}" if receipt.channel != "console" else line
+        in_slack = receipt.channel != "console" and "://" not in receipt.channel
+        return f"{line}, {link}" if in_slack else line
     return f"{line} after {delivery.attempt} attempts: {delivery.last_error}" if delivery.last_error else line
 
 

@@ -72,10 +72,12 @@ class FeedList:
     """The feeds that can be polled, what is wrong with the others, and what topics may call them all.
 
     ``labels`` holds every name and tag, those of bad feeds included; it is empty only if no feed can be read.
+    ``tags`` are the tags among them.
     """
 
     feeds: tuple[FeedSpec, ...]
     labels: frozenset[str]
+    tags: frozenset[str]
     problems: tuple[Problem, ...]
 
 
@@ -141,10 +143,12 @@ def _feedlist(document: Document, every: timedelta) -> FeedList:
         problems += validate(FeedFile, document)[1]
     feeds: list[FeedSpec] = []
     labels: set[str] = set()
+    tags: set[str] = set()
     for number in range(document.count(("feeds",))):
         entry, found = validate(FeedEntry, document, ("feeds", number))
         problems += found
         labels.update(_labels(document, number))
+        tags.update(tag for tag, _ in document.texts(("feeds", number, "tags")))
         if entry is None:
             continue
         feeds.append(_spec(entry, every))
@@ -152,7 +156,9 @@ def _feedlist(document: Document, every: timedelta) -> FeedList:
             problems.append(document.problem(("feeds", number, "every"), warning, severity="warning"))
     problems += repeats(_texts(document, "url", alike), "feed URL")
     problems += repeats(_texts(document, "name", str), "feed name")
-    return FeedList(feeds=tuple(feeds), labels=frozenset(labels), problems=tuple(problems))
+    return FeedList(
+        feeds=tuple(feeds), labels=frozenset(labels), tags=frozenset(tags), problems=tuple(problems)
+    )
 
 
 def _spec(entry: FeedEntry, every: timedelta) -> FeedSpec:

@@ -28,6 +28,7 @@ __all__ = [
     "Texts",
     "TopicId",
     "WebUrl",
+    "channel_of",
     "did_you_mean",
     "duration",
     "interval",
@@ -142,8 +143,11 @@ def web_url(value: object) -> str:
     return url
 
 
-def _channel(value: object) -> str:
+def channel_of(value: object) -> str:
+    """Read a channel of Slack's, or the name of another target; ValueError, which shows no address."""
     channel = text_of(value)
+    if "://" in channel:
+        return _target(channel)
     if re.fullmatch(r"#[\w-]{1,80}", channel) and channel == channel.lower():
         return channel
     # Slack ids always hold a digit; without one it is a name in capitals.
@@ -151,7 +155,24 @@ def _channel(value: object) -> str:
         return channel
     raise ValueError(
         f"{quoted(channel)} is not a Slack channel; "
-        'write its name in lower case and in quotes, such as "#news-alerts", or its id, such as C0123456789'
+        'write its name in lower case and in quotes, such as "#news-alerts", or its id, such as C0123456789; '
+        "other targets are written apprise://NAME or webhook://NAME"
+    )
+
+
+def _target(channel: str) -> str:
+    """Read the name of a target beside Slack; what else has such a form is an address, and never shown."""
+    if re.fullmatch(r"(apprise|webhook)://[a-z0-9][a-z0-9-]{0,39}", channel):
+        return channel
+    name = "a NAME of small letters, digits and hyphens, at most 40"
+    if channel.lower().startswith(("http://", "https://", "webhook://")):
+        raise ValueError(
+            f"a web address is a secret and may not stand here; write webhook://NAME, with {name}, and put "
+            "the address in the environment variable WEBHOOK_NAME_URL, what signs in WEBHOOK_NAME_SECRET"
+        )
+    raise ValueError(
+        f"an Apprise URL is a secret and may not stand here; write apprise://NAME, with {name}, and put "
+        "the URL in the environment variable APPRISE_NAME, or in the file that APPRISE_NAME_FILE names"
     )
 
 
@@ -180,7 +201,7 @@ Text = Annotated[str, PlainValidator(text_of)]
 Duration = Annotated[timedelta, PlainValidator(duration)]
 Interval = Annotated[timedelta, PlainValidator(interval)]
 WebUrl = Annotated[str, PlainValidator(web_url)]
-Channel = Annotated[str, PlainValidator(_channel)]
+Channel = Annotated[str, PlainValidator(channel_of)]
 Mention = Annotated[str | None, PlainValidator(_mention)]
 TopicId = Annotated[str, PlainValidator(_topic_id)]
 # A YAML list is never a tuple, so only the members can be strict.
@@ -208,6 +229,8 @@ def _problem(
     trail = (*root, *error["loc"])
     if trail in document.refused:
         return None
+    if trail[-1:] == ("[key]",):
+        return document.problem(trail[:-1], str(error["ctx"]["error"]), at_key=True)
     match error["type"]:
         case "extra_forbidden":
             known = _keys(model, error["loc"][:-1])

@@ -2,7 +2,7 @@
 
     in a story already? ──► a copy? ──► same event in other words? ──► else a new story
 
-    logit(item, member) = 4 · closeness + 5 · words − 2 · log(1 + days) − 1.5 · [same outlet] − 1.55
+    logit(item, member) = 4 · closeness + 5 · words − 2 · log(1 + days) − 1.5 · [same outlet] − 1.75
     logit(item, story)  = half the mean over its members, half the best;  from 0 upward it is the same event
 
 closeness   cosine of the two, relative to ordinary news and to what all stories of the topic have in common
@@ -12,7 +12,8 @@ days        between the times of publication
 outlet      one outlet seldom tells one event twice in other words
 
 "The topic's stories" are its 100 last ones, and each counts once, however many items tell it: a burst about
-one event must not make that event's own words common. A story is open for 7 days after its last item.
+one event must not make that event's own words common. The topic's own sentences count as ten more: with its
+first stories a topic would not know what all of them share. A story is open for 7 days after its last item.
 
 All that is known of a topic is its stories, and all that is known of a story is its items: what ``place``
 answers is a function of the tables, and rebuilding changes nothing. The numbers were found on labelled
@@ -39,10 +40,12 @@ __all__ = [
     "Lexicon",
     "Placement",
     "Story",
+    "Subject",
     "Telling",
     "grown",
     "place",
     "story",
+    "subject",
     "telling",
 ]
 
@@ -56,20 +59,21 @@ REASONS = {
     "months_differ": "it is like a story, but names another month",
     "magnitudes_differ": "it is like a story, but names another magnitude",
     "too_far": "no story of the past week is like it",
+    "by_hand": "somebody put it there",
 }
-"""What each reason to join a story, or to open one, means, for a person."""
+"""What each reason to join a story, or to open one, means, for a person; the last is no rule's."""
 
 WINDOW = timedelta(days=7)
 """How long after its last item a story is open."""
 STORIES = 100
 """How many of a topic's stories say what is common in it, those that last got an item."""
 
-_CLOSENESS, _WORDS, _DAYS, _OUTLET, _BIAS = 4.0, 5.0, 2.0, 1.5, -1.55
+_CLOSENESS, _WORDS, _DAYS, _OUTLET, _BIAS = 4.0, 5.0, 2.0, 1.5, -1.75
 _ALONE = 0.875
 """Two word pieces by themselves are more alike than one in its sentence and one by itself: there
 is so much less room above chance."""
-_PRIOR = 20.0
-"""Stories whose weight ordinary news has beside the topic's own."""
+_PRIOR, _ABOUT = 20.0, 10.0
+"""Stories whose weight ordinary news, and the topic's own sentences, have beside the topic's stories."""
 _COMMON = 1.0
 _LEAST_SHARE = 1 / 20_000
 """Of ordinary news that hold a word piece: none is rarer, whatever the model's vocabulary."""
@@ -101,6 +105,16 @@ class Lexicon:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What a topic's own sentences have in common: their mean ``direction`` (d,), relative to ordinary news,
+    and of each of the ``pieces`` (n,) the share of sentences that hold it, ``shares`` (n,)."""
+
+    direction: Array
+    pieces: PieceIds
+    shares: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
     """An item as grouping sees it: ``centred`` (d,) is its vector relative to ordinary news.
 
@@ -109,6 +123,7 @@ class Telling:
     """
 
     item_id: int
+    feed_id: int
     seen: datetime
     when: datetime | None
     outlet: str
@@ -165,6 +180,7 @@ def telling(
     text = item_text(item.title, item.summary)[:_LONGEST_TEXT]
     return Telling(
         item_id=item.id,
+        feed_id=item.feed_id,
         seen=item.first_seen,
         when=_when(item),
         outlet=outlet,
@@ -202,6 +218,13 @@ def story(id_: int, tellings: Sequence[Telling]) -> Story:
     )
 
 
+def subject(vectors: Vectors, pieces: Sequence[PieceIds], reference: Reference) -> Subject:
+    """Return what sentences, at least one, have in common; ``vectors`` (sentences, d) and their pieces."""
+    held, counts = np.unique(np.concatenate([np.unique(of) for of in pieces]), return_counts=True)
+    centred = unit(vectors.astype(np.float64) - reference.mean)
+    return Subject(direction=centred.mean(axis=0), pieces=held, shares=counts / len(pieces))
+
+
 def grown(stories: Sequence[Story], told: Telling, story_id: int) -> tuple[Story, ...]:
     """Return the topic's stories after an item has joined the one with this id, or opened it.
 
@@ -219,8 +242,10 @@ def _by_touch(stories: Sequence[Story]) -> list[Story]:
     return sorted(stories, key=lambda of: (of.touched, of.id))
 
 
-def place(told: Telling, stories: Sequence[Story], lexicon: Lexicon) -> Placement:
-    """Return which of a topic's stories an item belongs to.
+def place(
+    told: Telling, stories: Sequence[Story], lexicon: Lexicon, about: Subject | None = None
+) -> Placement:
+    """Return which of a topic's stories an item belongs to; ``about`` is the topic's, if it is known.
 
     ``stories`` are those that got an item within the ``WINDOW`` before this one was seen, and in any case the
     last ``STORIES``; more do no harm, and their order is of no account.
@@ -232,7 +257,8 @@ def place(told: Telling, stories: Sequence[Story], lexicon: Lexicon) -> Placemen
     open_ = [of for of in ordered if told.seen - of.touched <= WINDOW]
     if not open_:
         return Placement(story_id=None, reason="first", parts={})
-    return _copied(told, open_) or _compared(told, open_, ordered[-STORIES:], lexicon)
+    common = _Common(stories=ordered[-STORIES:], about=about)
+    return _copied(told, open_) or _compared(told, open_, common, lexicon)
 
 
 def _joins(story_id: int, reason: str, like: int) -> Placement:
@@ -242,7 +268,9 @@ def _joins(story_id: int, reason: str, like: int) -> Placement:
 def _copied(told: Telling, stories: Sequence[Story]) -> Placement | None:
     members = [(of.id, member) for of in stories for member in of.tellings]
     for id_, member in members:
-        if told.address is not None and told.address == member.address:
+        # Items of one feed have told each other apart already, and some link them all to one page.
+        elsewhere = told.feed_id != member.feed_id
+        if told.address is not None and told.address == member.address and elsewhere:
             return _joins(id_, "same_address", member.item_id)
     for id_, member in members:
         if told.headline_key is not None and told.headline_key == member.headline_key:
@@ -253,7 +281,7 @@ def _copied(told: Telling, stories: Sequence[Story]) -> Placement | None:
     return _joins(id_, "copy", like) if share >= _COPY else None
 
 
-def _compared(told: Telling, open_: Sequence[Story], common: Sequence[Story], lexicon: Lexicon) -> Placement:
+def _compared(told: Telling, open_: Sequence[Story], common: "_Common", lexicon: Lexicon) -> Placement:
     """Return the story whose event it tells in other words, or why there is none."""
     members = [member for of in open_ for member in of.tellings]
     parts = _parts(told, members, common, lexicon)
@@ -302,10 +330,10 @@ def _difference(told: Telling, of: Story) -> str | None:
 
 
 def _parts(
-    told: Telling, members: Sequence[Telling], common: Sequence[Story], lexicon: Lexicon
+    told: Telling, members: Sequence[Telling], common: "_Common", lexicon: Lexicon
 ) -> dict[str, Array]:
     """Return the parts of the logit (members,) of an item with each member, by name."""
-    mean = np.sum([of.direction for of in common], axis=0) / (_PRIOR + len(common))
+    mean = common.direction
     closeness = unit(np.stack([member.centred for member in members]) - mean) @ unit(told.centred - mean)
     same_outlet = np.array([told.outlet == member.outlet != "" for member in members])
     parts = {
@@ -321,7 +349,7 @@ def _days(one: datetime | None, other: datetime | None) -> float:
     return _UNDATED if one is None or other is None else abs(one - other) / timedelta(days=1)
 
 
-def _words(told: Telling, members: Sequence[Telling], common: Sequence[Story], lexicon: Lexicon) -> Array:
+def _words(told: Telling, members: Sequence[Telling], common: "_Common", lexicon: Lexicon) -> Array:
     """Return how well the words of both headlines are found in the other item, 0–1, with each member."""
     found = np.zeros(len(members))
     rows = [row for row, member in enumerate(members) if len(member.pieces)]
@@ -347,13 +375,39 @@ def _words(told: Telling, members: Sequence[Telling], common: Sequence[Story], l
     return found
 
 
-def _weights(pieces: PieceIds, common: Sequence[Story], reference: Reference) -> Array:
+def _weights(pieces: PieceIds, common: "_Common", reference: Reference) -> Array:
     """Return how much each word piece counts: by its rareness in the topic's stories, 0 if it is common."""
-    held = np.zeros(len(pieces))
-    for of in common:
-        at = np.minimum(np.searchsorted(pieces, of.pieces), len(pieces) - 1)
-        there = pieces[at] == of.pieces
-        held[at[there]] += of.shares[there]
-    usual = _PRIOR * np.maximum(reference.share(pieces), _LEAST_SHARE) + held
-    weights: Array = np.maximum(0.0, np.log((_PRIOR + len(common)) / usual) - _COMMON)
+    usual = _PRIOR * np.maximum(reference.share(pieces), _LEAST_SHARE) + common.held(pieces)
+    weights: Array = np.maximum(0.0, np.log(common.weight / usual) - _COMMON)
     return weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Common:
+    """What a topic's stories have in common: its last ones, and, while they are few, its own sentences."""
+
+    stories: Sequence[Story]
+    about: Subject | None
+
+    @property
+    def weight(self) -> float:
+        """How many stories all this counts as, ordinary news included."""
+        return _PRIOR + (_ABOUT if self.about else 0.0) + len(self.stories)
+
+    @property
+    def direction(self) -> Array:
+        """The mean direction (d,), ordinary news being the origin."""
+        total: Array = np.sum([of.direction for of in self.stories], axis=0)
+        return (total if self.about is None else total + _ABOUT * self.about.direction) / self.weight
+
+    def held(self, pieces: PieceIds) -> Array:
+        """Return how many stories hold each of some word pieces (n,), which are in order."""
+        held = np.zeros(len(pieces))
+        sources = [(of.pieces, of.shares) for of in self.stories]
+        if self.about is not None:
+            sources.append((self.about.pieces, _ABOUT * self.about.shares))
+        for known, shares in sources:
+            at = np.minimum(np.searchsorted(pieces, known), len(pieces) - 1)
+            there = pieces[at] == known
+            held[at[there]] += shares[there]
+        return held

@@ -42,7 +42,7 @@ def configure(level: str = "INFO", *, stream: TextIO = sys.stderr) -> None:
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # At DEBUG these print message bodies and query strings; their INFO is a line per tick or request.
-    for chatty in ("slack_sdk", "aiohttp", "apscheduler", "sentence_transformers", "alembic"):
+    for chatty in ("slack_sdk", "aiohttp", "apscheduler", "sentence_transformers", "alembic", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

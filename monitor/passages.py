@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from monitor.records import Item, Topic
 
-__all__ = ["item_text", "passages", "word_gate"]
+__all__ = ["item_text", "mentioned", "passages", "word_gate"]
 
 _LONGEST_TEXT = 2000
 """Characters; the bundled model reads 256 word pieces, which is less."""
@@ -55,17 +55,18 @@ def _units(text: str) -> Iterator[list[str]]:
 
 
 def word_gate(topic: Topic, text: str) -> str | None:
-    """Return why the topic's words keep the text out, or None if they let it pass.
-
-    Words and phrases are whole words, in any case: ``Jolo`` is not in ``Jolokia``.
-    """
-    if topic.must_mention and not _mentioned(topic.must_mention, text):
+    """Return why the topic's words keep the text out, or None if they let it pass."""
+    if topic.must_mention and not mentioned(topic.must_mention, text):
         return f"mentions none of {', '.join(topic.must_mention)}"
-    unwanted = _mentioned(topic.never_mention, text)
+    unwanted = mentioned(topic.never_mention, text)
     return f"mentions {unwanted}" if unwanted else None
 
 
-def _mentioned(phrases: Sequence[str], text: str) -> str | None:
+def mentioned(phrases: Sequence[str], text: str) -> str | None:
+    """Return the first of some words and phrases that stands in a text, if any does.
+
+    They are whole words, in any case: ``Jolo`` is not in ``Jolokia``.
+    """
     for phrase in phrases:
         words = r"\s+".join(re.escape(word) for word in phrase.split())
         if re.search(rf"(?<!\w){words}(?!\w)", text, re.IGNORECASE):

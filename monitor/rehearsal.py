@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
 
-from monitor.alert import Alert
+from monitor.alert import Alert, orders_for
 from monitor.background import BLOCK
+from monitor.grouping import Lexicon
 from monitor.identity import headline
 from monitor.labelled import StreamItem
 from monitor.learning import Learning
@@ -23,7 +24,9 @@ from monitor.poll import recognised
 from monitor.records import Feed, FeedHealth, FeedSpec, Fetched, Item, Judgement, KeyedItem, PollPlan, Topic
 from monitor.score import Scoring, open_scoring
 from monitor.scoring import Encoder, open_reference
+from monitor.settings import AlertSettings
 from monitor.storage import Storage, open_storage
+from monitor.storybook import Storybook
 from monitor.threads import OwnThread
 from monitor.vectorcache import remembering
 from monitor.vectorise import Vectoriser, topic_vectors
@@ -103,7 +106,8 @@ class Rehearsal:
         scoring: Scoring,
         clock: "StreamClock",
         topics: Sequence[Topic],
-        max_age: timedelta,
+        alerts: AlertSettings,
+        storybook: Storybook,
     ) -> None:
         self._scratch = scratch
         self._feeds: dict[str, Feed] = {}
@@ -113,9 +117,10 @@ class Rehearsal:
         self._clock = clock
         self._alert = Alert(
             store=scratch.storage.alerts,
+            silences=lambda _now: (),
             database=scratch.database,
-            topics={topic.id: topic for topic in topics},
-            max_age=max_age,
+            storybook=storybook,
+            orders=orders_for(topics, alerts),
             now=clock,
             on_report=lambda _report: None,
         )
@@ -176,23 +181,30 @@ class Rehearsal:
 
 @asynccontextmanager
 async def open_rehearsal(
-    topics: Sequence[Topic], load: Callable[[], Encoder], max_age: timedelta
+    topics: Sequence[Topic], load: Callable[[], Encoder], alerts: AlertSettings
 ) -> AsyncIterator[Rehearsal]:
     """Yield the stages, ready for a stream, on a database of their own; ModelError, StorageError."""
     async with open_scratch(load) as scratch:
         clock = StreamClock()
+        reference = await scratch.encoding(open_reference, scratch.encoder)
         scoring = await open_scoring(
             topics,
             storage=scratch.storage,
             database=scratch.database,
             encoder=scratch.encoder,
             encoding=scratch.encoding,
-            reference=await scratch.encoding(open_reference, scratch.encoder),
+            reference=reference,
             now=clock,
             on_report=lambda _report: None,
             batch=BLOCK,
         )
-        yield Rehearsal(scratch, scoring, clock, topics, max_age)
+        storybook = Storybook(
+            store=scratch.storage.alerts,
+            database=scratch.database,
+            vectors=scratch.vectoriser,
+            lexicon=Lexicon(reference=reference, vectors=scratch.encoder.piece_vectors),
+        )
+        yield Rehearsal(scratch, scoring, clock, topics, alerts, storybook)
 
 
 def moments(stream: Sequence[StreamItem]) -> Iterator[list[StreamItem]]:

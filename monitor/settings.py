@@ -16,6 +16,7 @@ from pydantic import Field, PlainValidator, SecretStr
 from monitor.errors import ConfigurationError
 from monitor.fields import (
     Channel,
+    Duration,
     Interval,
     Section,
     Text,
@@ -28,7 +29,7 @@ from monitor.fields import (
     validate,
     web_url,
 )
-from monitor.records import Problem
+from monitor.records import AppriseTarget, Problem, Target, WebhookTarget
 from monitor.yamlfile import Document, mask_secrets, parse_yaml, quoted, read_yaml
 
 __all__ = [
@@ -43,12 +44,14 @@ __all__ = [
     "read_settings",
     "slack_app_token",
     "slack_bot_token",
+    "target_of",
 ]
 
 ENVIRONMENT = Path("environment")
 PREFIX = "MONITOR__"
 _LONGEST_PROMPT = 500
 _FEWEST_TOKENS = 16
+_SHORTEST_SECRET = 16
 
 
 # --- values ----------------------------------------------------------------------------------------
@@ -110,12 +113,19 @@ def _max_tokens(value: object) -> int:
     raise ValueError(f"{quoted(value)} is no length; write a number of word pieces, {_FEWEST_TOKENS} or more")
 
 
+def _count(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    raise ValueError(f"{quoted(value)} is not a number of stories; write 1 or more, without quotes")
+
+
 StorageUrl = Annotated[str, PlainValidator(_storage_url)]
 Network = Annotated[IPv4Network | IPv6Network, PlainValidator(_network)]
 Port = Annotated[int, PlainValidator(_port)]
 PublicUrl = Annotated[str, PlainValidator(_public_url)]
 Prompt = Annotated[str, PlainValidator(_prompt)]
 MaxTokens = Annotated[int, PlainValidator(_max_tokens)]
+Count = Annotated[int, PlainValidator(_count)]
 
 
 # --- sections --------------------------------------------------------------------------------------
@@ -157,9 +167,22 @@ class FetchSettings(Section):
 
 
 class AlertSettings(Section):
-    """What is still news: older items never alert."""
+    """What is still news, when a story is told and told again, and when many are told as one list.
+
+    ``max_age``: older items never alert. ``cooldown`` lies between two broadcasts of a story. A story found
+    ``late_after`` its publication is told in a list; so are those above ``most_per_topic`` or
+    ``most_per_channel`` within ``burst_window``. ``remind_after`` None: nobody is reminded.
+    """
 
     max_age: Interval = timedelta(hours=48)
+    wait_before_first: Duration = timedelta(0)
+    update_every: Interval = timedelta(minutes=5)
+    remind_after: Interval | None = None
+    cooldown: Interval = timedelta(hours=1)
+    late_after: Interval = timedelta(hours=3)
+    burst_window: Interval = timedelta(minutes=10)
+    most_per_topic: Count = 10
+    most_per_channel: Count = 20
 
 
 class WebSettings(Section):
@@ -258,17 +281,57 @@ def fetch_proxy(settings: FetchSettings, environ: Mapping[str, str]) -> str | No
     if secret is None:
         return settings.proxy
     url = secret.get_secret_value()
-    try:
-        parts = split_url(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname
-    except ValueError:
-        usable = False
-    if not usable:
+    if not _is_web_address(url):
         raise _secret_error("FETCH_PROXY", "this is not a proxy; write http://user:password@host:port")
     return url
 
 
-def _secret(name: str, environ: Mapping[str, str]) -> SecretStr | None:
+def target_of(channel: str, environ: Mapping[str, str]) -> Target | None:
+    """Return where a channel leads that is none of Slack's, by the secrets of its name; None for Slack's.
+
+    ``apprise://ops`` needs ``APPRISE_OPS``, one URL of Apprise or several with space between them;
+    ``webhook://ops`` needs ``WEBHOOK_OPS_URL`` and ``WEBHOOK_OPS_SECRET``. Each may be in the file that the
+    same name with ``_FILE`` names. ConfigurationError if one is missing, or cannot be used.
+    """
+    scheme, _, name = channel.partition("://")
+    variable = f"{scheme}_{name}".upper().replace("-", "_")
+    match scheme:
+        case "apprise":
+            urls = _needed(channel, variable, environ, words=True).split()
+            if not all("://" in url for url in urls):
+                raise _secret_error(
+                    variable, "every URL of Apprise has a scheme, as mailto://user:password@host"
+                )
+            return AppriseTarget(channel=channel, urls=tuple(urls))
+        case "webhook":
+            url = _needed(channel, f"{variable}_URL", environ)
+            secret = _needed(channel, f"{variable}_SECRET", environ)
+            if not _is_web_address(url):
+                raise _secret_error(f"{variable}_URL", "this is not a web address; write https://host/path")
+            if len(secret) < _SHORTEST_SECRET:
+                short = f"this is too short to sign with; make it {_SHORTEST_SECRET} characters or more"
+                raise _secret_error(f"{variable}_SECRET", short)
+            return WebhookTarget(channel=channel, url=url, secret=secret)
+        case _:
+            return None
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = split_url(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _needed(channel: str, name: str, environ: Mapping[str, str], *, words: bool = False) -> str:
+    secret = _secret(name, environ, words=words)
+    if secret is None:
+        raise _secret_error(name, f"not set, and {channel} is named; set it, or {name}_FILE")
+    return secret.get_secret_value()
+
+
+def _secret(name: str, environ: Mapping[str, str], *, words: bool = False) -> SecretStr | None:
     # Container tools pass variables on that are not set as empty ones.
     value, file = environ.get(name, "").strip(), environ.get(f"{name}_FILE", "").strip()
     if value and file:
@@ -277,7 +340,9 @@ def _secret(name: str, environ: Mapping[str, str]) -> SecretStr | None:
         return None
     source = f"{name}_FILE" if file else name
     secret = value or _secret_in_file(source, Path(file))
-    if not (secret.isascii() and secret.isprintable()) or " " in secret:
+    if words:
+        secret = " ".join(secret.split())
+    if not (secret.isascii() and secret.isprintable()) or (" " in secret and not words):
         raise _secret_error(source, "this must be one line of ASCII without spaces")
     return SecretStr(secret)
 

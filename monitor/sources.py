@@ -21,7 +21,7 @@ from monitor.copies import Triples, shared, triples
 from monitor.passages import item_text
 from monitor.records import Item
 
-__all__ = ["Origin", "independent", "origins", "outlet"]
+__all__ = ["Origin", "independent", "names", "origins", "outlet"]
 
 _COPY = 0.5
 """Looser than for grouping: the story is the same already."""
@@ -81,7 +81,12 @@ def origins(items: Sequence[Item]) -> tuple[Origin, ...]:
 
 def independent(found: Sequence[Origin]) -> int:
     """Return the number of independent sources among origins."""
-    return len({of.name for of in found})
+    return len(names(found))
+
+
+def names(found: Sequence[Origin]) -> tuple[str, ...]:
+    """Return the independent sources among origins, in the order of their first appearance."""
+    return tuple(dict.fromkeys(of.name for of in found))
 
 
 def _groups(items: Sequence[Item]) -> list[list[Item]]:

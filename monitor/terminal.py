@@ -12,6 +12,7 @@ import typer
 
 from monitor.configuration import Configuration, load_configuration
 from monitor.errors import ConfigurationError, MonitorError
+from monitor.fields import did_you_mean
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="The folder with monitor.yaml, feeds.yaml and watchlists/.")
@@ -43,6 +44,14 @@ def usable(read: Callable[[str], T], written: str) -> T:
         return read(written)
     except ValueError as e:
         raise typer.BadParameter(str(e)) from None
+
+
+def known_topic(config: Configuration, written: str) -> str:
+    """Return the id of a topic as it was written; bad usage, with what may have been meant, if it is none."""
+    known = {topic.id for topic in config.topics}
+    if written not in known:
+        raise typer.BadParameter(f"there is no topic {written}; {did_you_mean(written, known)}")
+    return written
 
 
 def run_async(coroutine: Coroutine[Any, Any, T]) -> T:

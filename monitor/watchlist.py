@@ -70,10 +70,15 @@ class TopicEntry(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watchlists:
-    """The topics of all files that can be watched for, and what is wrong with the others."""
+    """The topics of all files that can be watched for, and what is wrong with the others.
+
+    ``ids`` of topics and ``names`` of watchlists include those of bad ones; empty if a file cannot be read.
+    """
 
     topics: tuple[Topic, ...]
     problems: tuple[Problem, ...]
+    ids: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
 
 
 def read_watchlists(folder: Path, labels: frozenset[str], channel: str) -> Watchlists:
@@ -100,9 +105,15 @@ def read_watchlists(folder: Path, labels: frozenset[str], channel: str) -> Watch
             problems += (*found, *_contradictions(document, trail), *_unreachable(document, trail, labels))
             if file and entry:
                 topics.append(_topic(entry, file, channel))
-    problems += repeats(_named(documents, ("watchlist",)), "watchlist name")
-    problems += repeats(_ids(documents), "topic id")
-    return Watchlists(topics=tuple(topics), problems=tuple(problems))
+    names, ids = list(_named(documents, ("watchlist",))), list(_ids(documents))
+    problems += (*repeats(names, "watchlist name"), *repeats(ids, "topic id"))
+    known = all(document.content is not None for document in documents)
+    return Watchlists(
+        topics=tuple(topics),
+        problems=tuple(problems),
+        ids=frozenset(id_ for id_, _, _ in ids if known),
+        names=frozenset(name for name, _, _ in names if known),
+    )
 
 
 def _files(folder: Path) -> list[Path] | Problem:

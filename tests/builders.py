@@ -22,6 +22,7 @@ from monitor.records import (
     KeyedItem,
     Message,
     NewDelivery,
+    Outcome,
     ParsedItem,
     PollPlan,
     Score,
@@ -162,6 +163,10 @@ def new_delivery(n: int = 1, channel: str = "#news-alerts") -> NewDelivery:
     return NewDelivery(id=f"d{n}", channel=channel, message=message(title=f"Report number {n} of the patrol"))
 
 
+def outcome(verdict: Verdict = ALERT, *deliveries: NewDelivery, **changes: Any) -> Outcome:
+    return Outcome(verdict=verdict, deliveries=deliveries, **changes)
+
+
 @contextmanager
 def opened(path: Path, *, read_only: bool = False) -> Iterator[Storage]:
     """The database at ``path``, closed again at the end."""
@@ -174,14 +179,15 @@ def opened(path: Path, *, read_only: bool = False) -> Iterator[Storage]:
 
 def stored_items(storage: Storage, *shown: KeyedItem, **of_feed: Any) -> list[Item]:
     """Bring items into the database as a second poll of a feed would, and return those that wait."""
+    now = of_feed.pop("now", NOW)
     feeds = {known.spec.url: known.spec for known in storage.ledger.feeds()}
     asked = spec(**of_feed)
-    storage.polls.sync_feeds([*(feeds | {asked.url: asked}).values()], NOW)
+    storage.polls.sync_feeds([*(feeds | {asked.url: asked}).values()], now)
     known = next(known for known in storage.ledger.feeds() if known.spec.url == asked.url)
     if known.first_polled_at is None:
-        storage.polls.record_poll(known, fetched(), [], NOW, next_at(NOW + HOUR))
-        known = replace(known, first_polled_at=NOW)
-    storage.polls.record_poll(known, fetched(), shown, NOW, next_at(NOW + HOUR))
+        storage.polls.record_poll(known, fetched(), [], now, next_at(now + HOUR))
+        known = replace(known, first_polled_at=now)
+    storage.polls.record_poll(known, fetched(), shown, now, next_at(now + HOUR))
     return storage.scores.unscored(10_000)
 
 
@@ -196,7 +202,7 @@ def stored_deliveries(storage: Storage, *deliveries: NewDelivery) -> None:
     """Leave these deliveries in the outbox, in this order, each of an item of its own."""
     stored_matches(storage, len(deliveries))
     for match, new in zip(storage.alerts.undecided(len(deliveries)), deliveries, strict=True):
-        storage.alerts.record_decision(match, ALERT, [new], NOW)
+        storage.alerts.record_decision(match, outcome(ALERT, new), NOW)
 
 
 def judged(feed: Feed, outcome: FetchOutcome, now: datetime) -> Callable[[Changes], PollPlan]:

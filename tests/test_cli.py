@@ -39,6 +39,7 @@ def test_check_loads_nothing_heavy() -> None:
         "from monitor.cli import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 0, end.code\n"
         "heavy = {'torch', 'numpy', 'sqlalchemy', 'aiohttp', 'slack_sdk', 'transformers', 'feedparser'}\n"
+        "heavy |= {'apprise', 'requests'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     checked = subprocess.run(
@@ -79,6 +80,12 @@ MISTAKES = {
         "  - {id: a, name: B, about: [Something else happens]}\n",
         4,
         10,
+    ),
+    "route of no topic": (
+        "routes.yaml",
+        "routes:\n  - name: Duty\n    topics: [b]\n    to: ['#duty']\n",
+        3,
+        14,
     ),
     "unquoted channel": ("watchlists/desk.yaml", "watchlist: Desk\nchannel: #news\ntopics: []\n", 2, 10),
     "bad score": (
@@ -121,8 +128,8 @@ def test_bad_usage_is_2() -> None:
 def test_version_and_help() -> None:
     assert monitor("--version").stdout.startswith("monitor 0.")
     shown = monitor("--help").stdout
-    verbs = ("run", "once", "check", "demo", "explain", "feeds", "prune")
-    for verb in (*verbs, "test", "evaluate", "backtest", "near-misses"):
+    verbs = ("run", "once", "check", "demo", "explain", "feeds", "prune", "routes")
+    for verb in (*verbs, "test", "evaluate", "backtest", "near-misses", "notify-test"):
         assert f" {verb} " in shown
 
 

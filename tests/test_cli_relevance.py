@@ -9,7 +9,7 @@ from builders import keyed, opened, score, stored_items
 from streams import shown, write_stream
 from test_cli import REPOSITORY, monitor
 
-from monitor.app import utc_now
+from monitor.clock import utc_now
 
 pytestmark = pytest.mark.slow
 

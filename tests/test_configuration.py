@@ -146,6 +146,61 @@ def test_a_topic_without_a_channel_takes_the_settings_one(folder: Folder) -> Non
     assert folder.load(MONITOR__SLACK__CHANNEL="#elsewhere").topics[0].channel == "#elsewhere"
 
 
+def test_routes_are_read_beside_the_watchlists(folder: Folder) -> None:
+    assert (folder.load().routes, folder.load().channels) == ((), {})
+    folder.write("monitor.yaml", "alerts: {update_every: 7m}\n")
+    folder.write(
+        "routes.yaml",
+        "routes:\n"
+        '  - {name: A, to: ["#a"], topics: [floods], watchlists: [Desk], tags: [english]}\n'
+        "channels:\n"
+        '  "#news-alerts": {time_zone: UTC}\n  "#nobody": {time_zone: UTC}\n',
+    )
+    config = folder.load()
+    assert [route.channels for route in config.routes] == [("#a",)]
+    assert list(config.channels) == ["#news-alerts", "#nobody"]
+    assert config.timing.update_every == timedelta(minutes=7)
+    assert [(warning.path.name, warning.line) for warning in config.warnings] == [("routes.yaml", 5)]
+
+
+def test_routes_are_not_to_blame_for_other_files(folder: Folder) -> None:
+    folder.write(
+        "routes.yaml", 'routes: [{name: A, to: ["#a"], topics: [floods], watchlists: [Desk], tags: [far]}]\n'
+    )
+    folder.write("feeds.yaml", FEEDS + "  - url: nowhere\n    tags: [far]\n")
+    folder.write("watchlists/a.yaml", WATCHLIST + "    sensitivity: x\n")
+    assert [problem.split(":")[0] for problem in folder.problems()] == ["feeds.yaml", "watchlists/a.yaml"]
+    folder.write("watchlists/a.yaml", "[")
+    assert [problem.split(":")[0] for problem in folder.problems()] == ["feeds.yaml", "watchlists/a.yaml"]
+    # One feed by its name alone: it has no tags, and so no route can ask for one.
+    folder.write("feeds.yaml", "feeds: [{url: https://far.example/rss, name: far}]\n")
+    assert any("no feed has the tag 'far'" in problem for problem in folder.problems())
+
+
+def test_the_examples_in_the_shipped_routes_are_right(tmp_path: Path) -> None:
+    shutil.copytree(SHIPPED, tmp_path / "config")
+    path = tmp_path / "config" / "routes.yaml"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    tried = [line[1:] if line.startswith("#  ") else line for line in lines]
+    path.write_text(
+        "\n".join(tried).replace("routes: []", "routes:").replace("channels: {}", "channels:"),
+        encoding="utf-8",
+    )
+    config = load_configuration(tmp_path / "config", {})
+    assert (len(config.routes), len(config.channels), config.warnings) == (2, 1, ())
+
+
+def test_layouts_are_read_and_tried_with_the_rest(folder: Folder) -> None:
+    (folder.path / "templates").mkdir()
+    folder.write("templates/reminder.json.j2", '[{"type": "divider"}]')
+    assert folder.load().templates == {"reminder": '[{"type": "divider"}]'}
+    folder.write("templates/story.json.j2", '[\n  {"type": "divider", "color": {{ topic }}}\n]')
+    folder.write("monitor.yaml", "fetch: {evry: 1h}\n")
+    first, second = folder.problems()
+    assert first.startswith("monitor.yaml:1:")
+    assert second.startswith("templates/story.json.j2:2:3: there is no 'topic'; there are acknowledged_by")
+
+
 def test_the_shipped_configuration_is_right_and_loads_nothing_heavy() -> None:
     script = (
         "import sys\nfrom pathlib import Path\nfrom monitor.configuration import load_configuration\n"
@@ -232,9 +287,21 @@ def test_paths_are_shown_from_the_current_folder(folder: Folder, monkeypatch: py
 
 # --- anything at all -------------------------------------------------------------------------------
 
+ROUTES = """\
+routes:
+  - name: A
+    topics: [floods]
+    score: 50-80
+    to: ["#a"]
+channels:
+  "#a":
+    time_zone: UTC
+    quiet_hours: 22:00-07:00
+    digests: [daily 08:00]
+"""
 PIECES = st.sampled_from(
     [
-        *(FEEDS + WATCHLIST).split("\n"),
+        *(FEEDS + WATCHLIST + ROUTES).split("\n"),
         *(
             "feeds:",
             "topics:",
@@ -283,7 +350,7 @@ PIECES = st.sampled_from(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    name=st.sampled_from(["monitor.yaml", "feeds.yaml", "watchlists/a.yaml"]),
+    name=st.sampled_from(["monitor.yaml", "feeds.yaml", "watchlists/a.yaml", "routes.yaml"]),
     content=st.lists(PIECES, max_size=25).map(lambda pieces: "\n".join(pieces).encode())
     | st.lists(PIECES, max_size=12).map(lambda pieces: "".join(pieces).encode())
     | st.binary(max_size=60),
@@ -293,6 +360,7 @@ def test_any_file_is_a_configuration_or_a_list_of_problems(folder: Folder, name:
         "monitor.yaml": b"web: {}\n",
         "feeds.yaml": FEEDS.encode(),
         "watchlists/a.yaml": WATCHLIST.encode(),
+        "routes.yaml": ROUTES.encode(),
     }
     for file, original in originals.items():
         (folder.path / file).write_bytes(content if file == name else original)

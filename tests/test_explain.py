@@ -9,6 +9,7 @@ from builders import (
     keyed,
     new_delivery,
     opened,
+    outcome,
     score,
     spec,
     stored_items,
@@ -58,11 +59,13 @@ def decided(config: Configuration, database_file: Path) -> Configuration:
         ]
         storage.scores.record_scores([item], scores, NOW)
         matches = {match.score.topic_id: match for match in storage.alerts.undecided(9)}
-        storage.alerts.record_decision(matches["told"], ALERT, [new_delivery(1), new_delivery(2, "#b")], NOW)
+        storage.alerts.record_decision(
+            matches["told"], outcome(ALERT, new_delivery(1), new_delivery(2, "#b")), NOW
+        )
         too_old = Verdict(decision="quiet", reason="too_old")
-        storage.alerts.record_decision(matches["quiet"], too_old, [], NOW)
+        storage.alerts.record_decision(matches["quiet"], outcome(too_old), NOW)
         storage.deliveries.record_receipt("d1", Receipt(channel="C1", ts="1763640000.000100"), NOW)
-        waiting = storage.deliveries.next_delivery("#b")
+        waiting = storage.deliveries.next_delivery("#b", NOW)
         assert waiting is not None
         storage.deliveries.record_attempt(waiting[0], NOW)
         storage.deliveries.record_state("d2", "in_doubt", "connection lost")

@@ -70,7 +70,9 @@ def test_no_part_of_a_line_shows_a_secret(output: io.StringIO) -> None:
     assert "xoxb-1" not in output.getvalue()
 
 
-@pytest.mark.parametrize("chatty", ["slack_sdk.web.async_client", "aiohttp.access", "apscheduler.scheduler"])
+@pytest.mark.parametrize(
+    "chatty", ["slack_sdk.web.async_client", "aiohttp.access", "apscheduler.scheduler", "urllib3"]
+)
 def test_chatty_libraries_only_warn(output: io.StringIO, chatty: str) -> None:
     logging.getLogger(chatty).info("body")
     assert output.getvalue() == ""

@@ -32,7 +32,12 @@ def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
     assert settings.slack.api_url == "https://slack.com/api/"
     assert (settings.slack.channel, settings.slack.ops_channel) == ("#news-alerts", None)
     assert (settings.fetch.every, settings.fetch.allow_private) == (timedelta(minutes=10), ())
-    assert settings.alerts.max_age == timedelta(hours=48)
+    alerts = settings.alerts
+    assert (alerts.max_age, alerts.late_after) == (timedelta(hours=48), timedelta(hours=3))
+    assert (alerts.wait_before_first, alerts.update_every) == (timedelta(0), timedelta(minutes=5))
+    assert (alerts.remind_after, alerts.cooldown) == (None, timedelta(hours=1))
+    assert (alerts.most_per_topic, alerts.most_per_channel) == (10, 20)
+    assert alerts.burst_window == timedelta(minutes=10)
     assert (settings.web.host, settings.web.port) == ("127.0.0.1", 8080)
 
 
@@ -42,7 +47,8 @@ def test_a_file_may_say_everything(tmp_path: Path) -> None:
         "storage: {url: postgresql://user@host/db, keep: 90d}\nencoder: {model: models/large}\n"
         'slack: {api_url: "http://127.0.0.1:9/api/", channel: C0123456789, ops_channel: "#ops"}\n'
         "fetch: {every: 1.5h, allow_private: [10.0.0.0/8, fd00::/8, 192.168.1.7]}\n"
-        "alerts: {max_age: 7d}\nweb: {host: 0.0.0.0, port: 0}\n",
+        "alerts: {max_age: 7d, wait_before_first: 0s, remind_after: 30m, most_per_topic: 1}\n"
+        "web: {host: 0.0.0.0, port: 0}\n",
     )
     assert problems == []
     assert settings.storage.url == "postgresql://user@host/db"
@@ -50,6 +56,8 @@ def test_a_file_may_say_everything(tmp_path: Path) -> None:
     assert (settings.slack.channel, settings.slack.ops_channel) == ("C0123456789", "#ops")
     assert settings.fetch.every == timedelta(minutes=90)
     assert settings.fetch.allow_private == tuple(map(ip_network, ("10.0.0.0/8", "fd00::/8", "192.168.1.7")))
+    assert (settings.alerts.wait_before_first, settings.alerts.most_per_topic) == (timedelta(0), 1)
+    assert settings.alerts.remind_after == timedelta(minutes=30)
     assert settings.web.port == 0
 
 
@@ -88,6 +96,12 @@ def test_a_file_may_say_everything(tmp_path: Path) -> None:
         ("fetch: {allow_private: [10.0.0.0/8, here]}\n", "1:37: 'here' is not a network"),
         ("fetch: {allow_private: [10]}\n", "1:25: a text is needed here"),
         ("alerts: {max_age: 0h}\n", "1:19: '0h' is too short"),
+        ("alerts: {wait_before_first: soon}\n", "1:29: 'soon' is not a duration"),
+        ("alerts: {update_every: 0s}\n", "1:24: '0s' is too short; 1s"),
+        ("alerts: {remind_after: never}\n", "1:24: 'never' is not a duration"),
+        ("alerts: {most_per_topic: 0}\n", "1:26: 0 is not a number of stories; write 1 or more"),
+        ("alerts: {most_per_channel: true}\n", "1:28: true is not a number of stories"),
+        ("alerts: {remind: 5m}\n", "1:10: unknown key 'remind'; did you mean 'remind_after'?"),
         ("storage: {keep: for ever}\n", "1:17: 'for ever' is not a duration"),
         ("storage: {keep: 0d}\n", "1:17: '0d' is too short"),
         ("storage: {url: mysql://host/db}\n", "1:16: this database is not supported; write sqlite:///"),
@@ -134,8 +148,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 
 
 def test_every_setting_can_be_set_by_the_environment(tmp_path: Path) -> None:
-    values = {timedelta: "3h", int: "1234", tuple: "[10.1.0.0/16]"}
-    others = {"keep": "90d", "max_tokens": "128"}
+    values = {timedelta: "5h", int: "1234", tuple: "[10.1.0.0/16]"}
+    others = {"keep": "90d", "max_tokens": "128", "remind_after": "30m"}
     urls = {"url": "sqlite:///x"} | dict.fromkeys(("api_url", "proxy", "public_url"), "http://x:3128/")
     for section, part in Settings():
         for key, default in part:

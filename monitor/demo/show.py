@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,17 +24,28 @@ from rich.progress import (
 )
 
 from monitor.alert import AlertReport
-from monitor.app import Pipeline, Report, Tempo, open_pipeline
 from monitor.configuration import Configuration
 from monitor.deliver import PACE, DeliverReport
 from monitor.demo.replay import Capture, FeedServer, by_time, read_index, unpacked
 from monitor.demo.slack import SlackStandIn
 from monitor.errors import MonitorError, NoDatabaseError
 from monitor.listen import Listen
-from monitor.notify import open_listener, open_slack
+from monitor.notify import Notifier, open_listener, open_slack
+from monitor.pipeline import Pipeline, Report, Tempo, open_pipeline
 from monitor.policy import REASONS
 from monitor.poll import PollReport
-from monitor.records import Delivery, FetchFailed, Message, Notice, Posted
+from monitor.records import (
+    Delivery,
+    FetchFailed,
+    InDoubt,
+    Listing,
+    Message,
+    Notice,
+    NotPosted,
+    Posted,
+    PostOutcome,
+    Update,
+)
 from monitor.settings import StorageSettings
 from monitor.storage import open_storage
 
@@ -42,6 +53,8 @@ SAMPLES = Path(__file__).parent / "samples"
 TOKEN = "xoxb-demo"  # noqa: S105 - the stand-in takes any
 APP_TOKEN = "xapp-demo"  # noqa: S105
 PATIENCE = 120.0
+WAITS = timedelta(hours=1)
+"""How far the clock goes on at the end, so that what was to wait for more is told."""
 
 
 def shipped_config() -> Path:
@@ -80,7 +93,8 @@ async def demo(
         await stack.enter_async_context(server.running(before.port))
         slack = await stack.enter_async_context(_slack(port, hurried=speed > 1))
         console.print(f"Slack stand-in: [link={slack.url}]{slack.url}[/link] (nothing leaves this machine)")
-        notifier = await stack.enter_async_context(open_slack(slack.api_url, TOKEN))
+        notifier = await stack.enter_async_context(open_slack(slack.api_url, TOKEN, buttons=True))
+        notifier = AllInSlack(notifier)
         clock = ReplayClock(captures[0].captured_at)
         pipeline = await stack.enter_async_context(
             open_pipeline(
@@ -104,6 +118,25 @@ async def demo(
         if not once:
             console.print(f"\nThe page stays at {slack.url} until you press Ctrl-C.")
             await asyncio.Event().wait()
+
+
+class AllInSlack:
+    """Shows what is meant for other targets in the stand-in too, each in a channel that is called like it."""
+
+    def __init__(self, slack: Notifier) -> None:
+        self._slack = slack
+
+    async def post(self, delivery: Delivery) -> PostOutcome:
+        """Post the delivery to the stand-in."""
+        return await self._slack.post(_in_slack(delivery))
+
+    async def look_up(self, delivery: Delivery) -> PostOutcome:
+        """Look for the delivery in the stand-in."""
+        return await self._slack.look_up(_in_slack(delivery))
+
+
+def _in_slack(delivery: Delivery) -> Delivery:
+    return replace(delivery, channel=delivery.channel.replace("://", "-"))
 
 
 class ReplayClock:
@@ -137,16 +170,33 @@ class Show:
             case PollReport():
                 self.counts["polls"] += 1
                 self.counts["items"] += report.new
-            case AlertReport(verdict=verdict) if verdict.decision == "quiet":
+            case AlertReport(verdict=verdict) if verdict.decision != "alert":
                 self.quiet[verdict.reason] += 1
-            case DeliverReport(delivery=Delivery(message=Notice() as notice), outcome=Posted()):
-                for entry in notice.entries:
-                    self._print("yellow", "feed is well" if entry.over else "feed trouble", entry.subject)
-            case DeliverReport(delivery=Delivery(message=Message() as told), outcome=Posted()):
+            case DeliverReport(delivery=delivery, outcome=Posted()):
+                self._note_delivered(delivery)
+            case DeliverReport(outcome=NotPosted() | InDoubt() as outcome):
+                self._print("red", "delivery", f"{report.delivery.channel}: {outcome.reason}")
+            case _:
+                pass
+
+    def _note_delivered(self, delivery: Delivery) -> None:
+        match delivery.message:
+            case _ if delivery.kind == "edit":
+                self.counts["edits"] += 1
+            case Message() as told:
                 self.per_topic[told.topic_name] += 1
                 self._print("green", f"alert {told.score:3.0f}", f"{told.title} ({told.source})")
-            case DeliverReport(outcome=outcome) if not isinstance(outcome, Posted):
-                self._print("red", "delivery", f"{report.delivery.channel}: {outcome.reason}")
+            case Listing(stories=stories):
+                for story in stories:
+                    self.per_topic[story.topic_name] += 1
+                    self._print("green", f"listed {story.score:3.0f}", f"{story.title} ({story.source})")
+            case Update(entries=followed):
+                for entry in followed:
+                    self._print("cyan", "thread", f"{entry.title} ({entry.source})")
+            case Notice(entries=told_of):
+                for trouble in told_of:
+                    what = "feed is well" if trouble.over else "feed trouble"
+                    self._print("yellow", what, trouble.subject)
             case _:
                 pass
 
@@ -157,12 +207,17 @@ class Show:
             "",
             counted,
             *(f"  feed error {count:5} {kind}" for kind, count in self.failures.most_common()),
-            *(f"  quiet {count:5} {reason}: {REASONS[reason]}" for reason, count in self.quiet.most_common()),
+            *(_counted(reason, count) for reason, count in self.quiet.most_common()),
             *(f"  alerts {count:5} {topic}" for topic, count in self.per_topic.most_common()),
         ]
 
     def _print(self, colour: str, what: str, text: str) -> None:
         self.console.print(f"[{colour}]{what:>10}[/{colour}]  {escape(text)}", soft_wrap=True)
+
+
+def _counted(reason: str, count: int) -> str:
+    decision, meaning = REASONS[reason]
+    return f"  {decision:6} {count:4} {reason}: {meaning}"
 
 
 async def _replay(
@@ -177,7 +232,7 @@ async def _replay(
     """Step through the moments of capture; each is brought as far as the outbox before the next."""
     with _progress(show.console) as progress:
         task = progress.add_task("loading the model", total=len(captures))
-        await pipeline.scoring
+        await pipeline.with_model
         for moment, group in by_time(captures):
             if math.isfinite(speed):
                 await asyncio.sleep((moment - clock.moment).total_seconds() / speed)
@@ -194,6 +249,7 @@ async def _replay(
         everyone = list(server.specs.values())
         await pipeline.database(pipeline.storage.polls.sync_feeds, everyone, clock.moment)
         progress.update(task, description="delivering")
+        clock.moment += WAITS
         if not await pipeline.deliver.emptied(PATIENCE):
             show.console.print("[red]not every message could be delivered[/red]")
 

@@ -4,6 +4,7 @@
     /socket              Socket Mode: people's clicks and reactions         slack_socket
     /control/faults      POST a fault, DELETE them all                      slack_faults
     /control/state       everything as JSON: channels, messages, counts
+    /upload/v1/SECRET    where the bytes of a file go                       slack_files
     /                    the channels as a person would see them, and       slack_page, slack_render
                          buttons and reactions for that person
 
@@ -23,8 +24,10 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from monitor.demo.slack_arguments import Arguments
 from monitor.demo.slack_faults import STATE_CHANGES, Fault, FaultMenu, Kind
-from monitor.demo.slack_methods import ALL_SCOPES, Arguments, RateLimitError, WebApi
+from monitor.demo.slack_files import Files, StoredFile
+from monitor.demo.slack_methods import ALL_SCOPES, RateLimitError, WebApi
 from monitor.demo.slack_page import PAGE_FILES, PAGE_HEADERS, page_state, serve_page_file
 from monitor.demo.slack_socket import ACK_WITHIN, Sockets, block_actions, reaction_added
 from monitor.demo.slack_state import (
@@ -45,9 +48,10 @@ class SlackStandIn:
     """A stateful Slack over HTTP; its memory outlives ``close``, so closing and starting again is an outage.
 
     ``token`` and ``app_token`` None take any token; ``burst`` is how many posts a channel takes at once
-    before one per second, None for no limit; ``create_channels`` makes a channel when it is first posted to.
-    ``clock`` gives seconds since the epoch; timestamps, the rate limit and the ``Date`` header follow it.
-    ``ack_within`` is how many seconds the app has to acknowledge what people do, over its ``sockets``.
+    before one per second, None for no limit; ``create_channels`` makes a channel when it is first posted to;
+    ``scan`` is how many seconds pass until a new file can be shown. ``clock`` gives seconds since the epoch;
+    timestamps, the rate limit, files and the ``Date`` header follow it. ``ack_within`` is how many seconds
+    the app has to acknowledge what people do, over its ``sockets``.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class SlackStandIn:
         scopes: Collection[str] = ALL_SCOPES,
         burst: int | None = 3,
         create_channels: bool = False,
+        scan: float = 0.0,
         clock: Callable[[], float] = time.time,
         ack_within: float = ACK_WITHIN,
     ) -> None:
@@ -69,8 +74,14 @@ class SlackStandIn:
         self._workspace = Workspace(self._reacted)
         for name in channels:
             self._workspace.create(name.removeprefix("#"), now=clock())
+        self._files = Files(lambda: self.url, scan=scan)
         self._web_api = WebApi(
-            self._workspace, token=token, scopes=scopes, burst=burst, create_channels=create_channels
+            self._workspace,
+            self._files,
+            token=token,
+            scopes=scopes,
+            burst=burst,
+            create_channels=create_channels,
         )
         self._runner: web.AppRunner | None = None
         self._address = ("", 0)
@@ -87,6 +98,8 @@ class SlackStandIn:
         """Listen on ``host``, on any free port for 0; OSError when the port is taken."""
         app = web.Application(client_max_size=10 * 2**20)
         app.router.add_route("*", "/api/{method}", self._serve_api)
+        app.router.add_post("/upload/v1/{secret}", self._receive_upload)
+        app.router.add_get("/files/{id}", self._files.serve)
         app.router.add_get("/socket", self.sockets.serve)
         app.router.add_post("/control/faults", self._add_fault)
         app.router.add_delete("/control/faults", self._clear_faults)
@@ -121,6 +134,10 @@ class SlackStandIn:
     def messages(self, channel: str) -> list[StoredMessage]:
         """Everything in a channel, replies and tombstones included, in the order it was posted."""
         return list(self._named(channel).messages.values())
+
+    def files(self) -> list[StoredFile]:
+        """Every file that was uploaded, or begun to be, in order."""
+        return self._files.all()
 
     def channels(self) -> list[str]:
         """The names of all channels, in the order they were made."""
@@ -217,6 +234,13 @@ class SlackStandIn:
             return answer
         answer = self._answer(method, request, arguments)
         return answer if fault is None else self._after(fault, request, answer)
+
+    async def _receive_upload(self, request: web.Request) -> web.Response:
+        self.requests["upload"] += 1
+        fault = self._faults.take("upload", ())
+        if fault is not None and (answer := await self._before(fault, request)) is not None:
+            return answer
+        return await self._files.receive(request)
 
     def _answer(self, method: str, request: web.Request, arguments: dict[str, Any]) -> web.Response:
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")

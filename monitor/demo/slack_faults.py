@@ -29,8 +29,9 @@ STATE_CHANGES: tuple[Kind, ...] = ("token_revoked", "archived", "kicked")
 class Fault:
     """What goes wrong, for which requests and how often.
 
-    ``method`` may be ``*`` for all; ``channel`` is a name or an id; ``times`` None means until cleared;
-    ``probability`` (0–1) decides afresh for every request that fits. ValueError for a fault that cannot be.
+    ``method`` may be ``*`` for all, or ``upload`` for the bytes of a file; ``channel`` is a name or an id;
+    ``times`` None means until cleared; ``probability`` (0–1) decides afresh for every request that fits.
+    ValueError for a fault that cannot be.
     """
 
     kind: Kind

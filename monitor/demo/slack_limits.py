@@ -25,6 +25,7 @@ _UPDATE_TEXT = 4_000
 _BLOCKS = 50
 _BLOCKS_TEXT = 13_200
 _METADATA_BYTES = 1_024
+_FILE_ID = "^F[A-Z0-9]{8,}$"
 _ANY_TEXT = ("plain_text", "mrkdwn")
 _NOT_READ = {"type", "block_id", "action_id", "style"}
 _KEYS = {
@@ -33,7 +34,7 @@ _KEYS = {
     "context": {"elements"},
     "divider": set[str](),
     "header": {"text"},
-    "image": {"image_url", "alt_text", "title"},
+    "image": {"image_url", "slack_file", "alt_text", "title"},
     "plain_text": {"text", "emoji"},
     "mrkdwn": {"text", "verbatim"},
     "rich_text": {"elements"},
@@ -218,10 +219,22 @@ def _button(element: Any, at: _Place) -> Iterator[str]:
 
 def _image(block: Mapping[str, Any], at: _Place) -> Iterator[str]:
     yield from _known_keys(block, at)
-    yield from _url(block.get("image_url"), at / "image_url")
+    if ("image_url" in block) == ("slack_file" in block):
+        yield at.complaint("must provide either `image_url` or `slack_file`")
+    if "image_url" in block:
+        yield from _url(block["image_url"], at / "image_url")
+    if "slack_file" in block:
+        yield from _slack_file(block["slack_file"], at / "slack_file")
     yield from _string(block.get("alt_text"), at / "alt_text", limit=2000)
     if "title" in block:
         yield from _text(block["title"], at / "title", limit=2000, kinds=("plain_text",))
+
+
+def _slack_file(value: Any, at: _Place) -> Iterator[str]:
+    if not isinstance(value, dict) or value.keys() != {"id"}:
+        yield at.complaint("the stand-in knows files by their `id` only")
+    elif not isinstance(value["id"], str) or not re.fullmatch(_FILE_ID, value["id"]):
+        yield (at / "id").complaint(f"input must match regex pattern: {_FILE_ID}")
 
 
 def _rich_text(block: Mapping[str, Any], at: _Place) -> Iterator[str]:

@@ -5,11 +5,12 @@ One function per method; all raise ``SlackError`` or ``RateLimitError``. HTTP an
 
 import base64
 import binascii
-import json
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
+from monitor.demo.slack_arguments import Arguments
+from monitor.demo.slack_files import Files
 from monitor.demo.slack_limits import TokenBucket, check_content
 from monitor.demo.slack_state import (
     BOT,
@@ -23,13 +24,14 @@ from monitor.demo.slack_state import (
     reactions_json,
 )
 
-__all__ = ["ALL_SCOPES", "Arguments", "RateLimitError", "WebApi"]
+__all__ = ["ALL_SCOPES", "RateLimitError", "WebApi"]
 
 ALL_SCOPES = (
     "channels:history",
     "channels:join",
     "channels:read",
     "chat:write",
+    "files:write",
     "groups:history",
     "groups:read",
     "reactions:read",
@@ -42,8 +44,6 @@ _CHANNEL_SCOPES = {
     "mpim": "mpim:read",
 }
 _Entry = TypeVar("_Entry")
-_PAGE = 100
-_BIGGEST_PAGE = 999
 
 
 class RateLimitError(Exception):
@@ -54,58 +54,13 @@ class RateLimitError(Exception):
         self.retry_after = retry_after
 
 
-class Arguments:
-    """A call's arguments, whichever way they came: query and form bring strings, JSON brings types."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = {key: value for key, value in values.items() if value is not None}
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._values
-
-    def text(self, name: str, default: str = "") -> str:
-        """A string; numbers are taken for their digits, as a form would carry them."""
-        value = self._values.get(name, default)
-        if isinstance(value, bool | dict | list):
-            raise SlackError("invalid_arguments", response_metadata={"messages": [f"[ERROR] bad {name}"]})
-        return str(value)
-
-    def flag(self, name: str, *, default: bool = False) -> bool:
-        """A truth value: true, 1 or their strings."""
-        value = self._values.get(name, default)
-        return value if isinstance(value, bool) else str(value).lower() in ("1", "true")
-
-    def ts(self, name: str, error: str) -> str | None:
-        """A message timestamp, None when absent; ``error`` when it is none."""
-        value = self.text(name)
-        if value and not re.fullmatch(r"\d+(\.\d+)?", value):
-            raise SlackError(error)
-        return value or None
-
-    def page_size(self) -> int:
-        """``limit``, 1–999."""
-        value = self.text("limit", str(_PAGE))
-        if not value.isdecimal():
-            raise SlackError("invalid_limit")
-        return min(int(value), _BIGGEST_PAGE) or _PAGE
-
-    def structure(self, name: str, error: str) -> Any:
-        """A list or mapping, which a form carries as JSON text; None when absent."""
-        value = self._values.get(name)
-        if isinstance(value, str):
-            try:
-                return json.loads(value)
-            except ValueError:
-                raise SlackError(error) from None
-        return value
-
-
 class WebApi:
     """The part of Slack's Web API that the product uses, over one ``Workspace``."""
 
     def __init__(
         self,
         workspace: Workspace,
+        files: Files,
         *,
         token: str | None,
         scopes: Collection[str],
@@ -114,6 +69,7 @@ class WebApi:
     ) -> None:
         self.scopes = frozenset(scopes)
         self._workspace = workspace
+        self._files = files
         self._token = token
         self._burst = burst
         self._create_channels = create_channels
@@ -131,6 +87,8 @@ class WebApi:
             "reactions.add": ("reactions:write", self._reactions_add),
             "reactions.remove": ("reactions:write", self._reactions_remove),
             "reactions.get": ("reactions:read", self._reactions_get),
+            "files.getUploadURLExternal": ("files:write", self._files.begin),
+            "files.completeUploadExternal": ("files:write", self._files.complete),
         }
 
     def call(self, method: str, args: Arguments, *, token: str, now: float) -> dict[str, Any]:
@@ -173,6 +131,7 @@ class WebApi:
         self._take_turn(channel, now)
         content = _content(args, Content())
         check_content(content)
+        self._files.check(content.blocks, now=now)
         message = self._workspace.post(
             channel,
             content,
@@ -190,6 +149,7 @@ class WebApi:
         ts = args.text("ts")
         content = _content(args, channel.message(ts).content)
         check_content(content, update=True)
+        self._files.check(content.blocks, now=now)
         message = self._workspace.update(channel, ts, content, now=now)
         shown = message_json(channel, message, all_metadata=True)
         return {"channel": channel.id, "ts": ts, "text": message.text, "message": shown}
@@ -303,10 +263,7 @@ def _require_member(channel: Channel) -> None:
 
 def _content(args: Arguments, before: Content) -> Content:
     """What the arguments ask for; an update keeps the blocks and metadata that it does not name."""
-    for name in ("attachments", "markdown_text"):
-        if name in args:
-            complaint = f"[ERROR] the stand-in knows no {name}"
-            raise SlackError("invalid_arguments", response_metadata={"messages": [complaint]})
+    args.refuse("attachments", "markdown_text")
     blocks = args.structure("blocks", "invalid_blocks_format")
     metadata = args.structure("metadata", "invalid_metadata_format")
     if not isinstance(blocks, list | None):

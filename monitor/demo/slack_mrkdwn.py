@@ -78,11 +78,13 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paragraph:
-    """Spans that stand together; ``indent`` counts list levels from 0, ``action`` is what a button sends."""
+    """Spans that stand together; ``indent`` counts list levels from 0, ``action`` is what a button sends,
+    ``file`` is that of an image."""
 
     kind: Literal["text", "quote", "preformatted", "bullet", "ordered", "field", "button", "image"]
     spans: tuple[Span, ...]
     indent: int = 0
+    file: str | None = None
     action: str | None = None
 
 

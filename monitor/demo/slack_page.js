@@ -56,7 +56,15 @@ function drawPicker(ts) {
   return make("div", "picker", ...choices);
 }
 
+function drawFile(paragraph) {
+  const picture = make("img", "file");
+  picture.src = `/files/${encodeURIComponent(paragraph.file)}`;
+  picture.alt = paragraph.spans.map((span) => span.text).join("");
+  return picture;
+}
+
 function drawParagraph(paragraph, ts) {
+  if (paragraph.file) return drawFile(paragraph);
   if (paragraph.action && !paragraph.spans.some((span) => span.url)) return drawAction(paragraph, ts);
   if (paragraph.kind === "image") return make("p", "picture", "Image: ", ...paragraph.spans.map(drawSpan));
   const node = make("p", paragraph.kind, ...paragraph.spans.map(drawSpan));

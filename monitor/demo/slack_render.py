@@ -166,7 +166,8 @@ def _element(element: Mapping[str, Any] | None) -> Iterator[Paragraph]:
             spans = (Span(text=label, url=element.get("url")),)
             yield Paragraph(kind="button", spans=spans, action=element.get("action_id"))
         case "image":
-            yield Paragraph(kind="image", spans=(Span(text=element["alt_text"]),))
+            file = element.get("slack_file", {}).get("id")
+            yield Paragraph(kind="image", spans=(Span(text=element["alt_text"]),), file=file)
         case _:
             yield from _text(element)
 

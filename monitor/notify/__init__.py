@@ -3,13 +3,38 @@
 A notifier never retries: the outbox owns every further attempt.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
-from monitor.records import Delivery, Feedback, HungUp, PostOutcome
+from monitor.records import (
+    AppriseTarget,
+    Delivery,
+    Digest,
+    Feedback,
+    HungUp,
+    PostOutcome,
+    Problem,
+    Target,
+    WebhookTarget,
+)
 
-__all__ = ["Listener", "Notifier", "open_console", "open_listener", "open_slack"]
+__all__ = [
+    "Listener",
+    "Notifier",
+    "digest_chart",
+    "digest_lines",
+    "open_console",
+    "open_listener",
+    "open_notifiers",
+    "open_slack",
+    "read_templates",
+]
+
+
+NO_TEMPLATES: Mapping[str, str] = {}
 
 
 class Notifier(Protocol):
@@ -35,11 +60,22 @@ class Listener(Protocol):
 
 
 @asynccontextmanager
-async def open_slack(api_url: str, token: str) -> AsyncIterator[Notifier]:
-    """Post to Slack, or to whatever answers like it at ``api_url``."""
+async def open_slack(
+    api_url: str, token: str, *, buttons: bool = False, templates: Mapping[str, str] = NO_TEMPLATES
+) -> AsyncIterator[Notifier]:
+    """Post to Slack, or to whatever answers like it at ``api_url``.
+
+    ``buttons`` puts some below each story; somebody must listen to them. ``templates`` are layouts of one's
+    own, as ``read_templates`` returns them.
+    """
     from monitor.notify.slack import SlackNotifier
 
-    async with SlackNotifier.open(api_url, token) as notifier:
+    layouts = None
+    if templates:
+        from monitor.notify.templates import Templates
+
+        layouts = Templates(templates)
+    async with SlackNotifier.open(api_url, token, buttons=buttons, layouts=layouts) as notifier:
         yield notifier
 
 
@@ -49,6 +85,61 @@ async def open_console() -> AsyncIterator[Notifier]:
     from monitor.notify.console import ConsoleNotifier
 
     yield ConsoleNotifier()
+
+
+@asynccontextmanager
+async def open_notifiers(
+    slack: AbstractAsyncContextManager[Notifier], targets: Iterable[Target], *, now: Callable[[], datetime]
+) -> AsyncIterator[Notifier]:
+    """Bring messages to Slack and to other targets, each by its channel; ``now`` dates what is signed.
+
+    ConfigurationError if Apprise can make nothing of a target's URL.
+    """
+    from monitor.notify.switchboard import Switchboard
+
+    async with AsyncExitStack() as stack:
+        entered: dict[str, Notifier] = {}
+        for target in targets:
+            entered[target.channel] = await stack.enter_async_context(_open_target(target, now))
+        yield Switchboard(await stack.enter_async_context(slack), entered)
+
+
+def _open_target(target: Target, now: Callable[[], datetime]) -> AbstractAsyncContextManager[Notifier]:
+    match target:
+        case WebhookTarget():
+            from monitor.notify.webhook import WebhookNotifier
+
+            return WebhookNotifier.open(target, now)
+        case AppriseTarget():
+            from monitor.notify.apprise import AppriseNotifier
+
+            return AppriseNotifier.open(target)
+
+
+def read_templates(folder: Path) -> tuple[Mapping[str, str], tuple[Problem, ...]]:
+    """Return a folder's message layouts by what they are for, and what is wrong with the others.
+
+    The folder need not exist.
+    """
+    if not folder.is_dir():
+        return NO_TEMPLATES, ()
+    from monitor.notify.templates import read_templates
+
+    return read_templates(folder)
+
+
+def digest_chart(digest: Digest) -> bytes | None:
+    """Return a digest's chart as PNG, None where it would show nothing."""
+    from monitor.notify.charts import chart_png
+
+    return chart_png(digest)
+
+
+def digest_lines(digest: Digest) -> list[str]:
+    """Return a digest as lines of plain text."""
+    from monitor.notify.blocks import plain_lines
+
+    return plain_lines(digest)
 
 
 @asynccontextmanager

@@ -1,60 +1,101 @@
 """How a message looks in Slack. Pure.
 
-Text from a feed is only ever put where Slack takes it literally: ``plain_text`` objects and the ``text`` and
-``link`` elements of ``rich_text``. The top-level ``text`` is what notifications and screen readers show; it
-has no literal form, so it is escaped and sent with all parsing switched off.
+The top-level ``text`` is what notifications and screen readers show; it has no literal form, so it is escaped
+and sent with all parsing switched off.
 """
 
-import re
-from datetime import datetime
-from typing import Any
-from urllib.parse import urlsplit
+from monitor.notify.lists import digest_blocks, entry_lines, listing_blocks
+from monitor.notify.literal import (
+    Block,
+    addressed,
+    bold,
+    context,
+    entry_line,
+    link,
+    linked,
+    mentioned,
+    paragraph,
+    pill,
+    rich,
+    said,
+    section,
+)
+from monitor.notify.plain import plain_lines, plain_title
+from monitor.notify.wording import (
+    MAX_LINE,
+    MAX_TEXT,
+    MAX_TITLE,
+    change,
+    cut,
+    dots,
+    growth,
+    headline,
+    is_pressing,
+    listed,
+    more,
+    notice_mark,
+    notice_sum,
+    notice_text,
+    origin,
+    reminder_note,
+    seen,
+    story_heading,
+    why,
+)
+from monitor.records import Content, Digest, Listing, Message, Notice, NoticeEntry, Reminder, Update
 
-from monitor.records import Message, Notice, NoticeEntry
+__all__ = ["escaped", "plain_lines", "slack_blocks", "slack_buttons", "slack_lines", "slack_text"]
 
-MAX_TITLE = 300
-MAX_TEXT = 600
-"""Characters; Slack refuses long messages well below the limits it documents, so we stay far away."""
-MAX_URL = 3000
-MAX_HOST = 253
-MAX_NAME = 60
-
-Block = dict[str, Any]
+ACK, VOTE_UP, VOTE_DOWN = "monitor_ack", "monitor_vote_up", "monitor_vote_down"
+"""Of buttons; what is done when one is pressed is the listener's."""
+_MAX_LINES = 3_500
+"""Characters of a message without blocks; Slack has refused texts from about 4,000 on."""
 
 
-def slack_text(message: Message | Notice) -> str:
+def slack_text(message: Content) -> str:
     """Return the notification text: one line, escaped so that Slack sees no control sequence in it."""
-    if isinstance(message, Notice):
-        return escaped(_summed_up(message))
-    return escaped(f"{_cut(message.topic_name, MAX_TITLE)}: {_headline(message)}")
+    return escaped(cut(plain_title(message), 2 * MAX_TITLE))
 
 
-def slack_blocks(message: Message | Notice) -> list[Block]:
-    """Return the message as Block Kit."""
-    if isinstance(message, Notice):
-        return [_context(_summed_up(message)), *(_entry_block(entry) for entry in message.entries)]
-    blocks = [_context(_heading(message)), _headline_block(message)]
-    if message.summary:
-        blocks.append({"type": "section", "text": _plain(message.summary)})
-    blocks.append(_context(f"Why: close to “{_cut(message.sentence, MAX_TITLE)}”"))
-    blocks.append(_context(" · ".join(_known(message))))
-    return blocks
-
-
-def slack_lines(message: Message | Notice) -> str:
+def slack_lines(message: Content) -> str:
     """Return the whole message as escaped text, for when Slack takes no blocks of it."""
-    return escaped(_cut("\n".join(plain_lines(message)), MAX_TEXT))
+    limit = _MAX_LINES if isinstance(message, Listing | Digest) else MAX_TEXT
+    text = cut("\n".join(plain_lines(message)), limit)
+    safe = escaped(text)
+    # Escaping makes a character five at most.
+    return safe if len(safe) <= _MAX_LINES else escaped(cut(text, _MAX_LINES // 5))
 
 
-def plain_lines(message: Message | Notice) -> list[str]:
-    """Return the message as lines of plain text, for a terminal or a channel without any layout."""
-    if isinstance(message, Notice):
-        told = [f"{_mark(entry)} {entry.subject}: {' '.join(_said(entry))}" for entry in message.entries]
-        return [_summed_up(message), *told]
-    link = [message.url] if message.url else []
-    summary = [_cut(message.summary, MAX_TEXT)] if message.summary else []
-    why = f"Why: close to “{message.sentence}”"
-    return [_heading(message), _headline(message), *link, *summary, why, " · ".join(_known(message))]
+def slack_blocks(message: Content, *, chart: str | None = None) -> list[Block]:
+    """Return the message as Block Kit; ``chart`` is the id of a file in Slack, for a digest."""
+    match message:
+        case Message():
+            return _story(message)
+        case Update():
+            return _update(message)
+        case Listing():
+            return listing_blocks(message)
+        case Digest():
+            return digest_blocks(message, chart)
+        case Reminder():
+            return _reminder(message)
+        case Notice():
+            linked_to = addressed(entry.url for entry in message.entries)
+            said_of = (_notice(entry, linked_to) for entry in message.entries)
+            return [context(notice_sum(message)), *said_of]
+
+
+def slack_buttons(message: Content, delivery_id: str) -> list[Block]:
+    """Return what a reader can press below a story, nothing below anything else."""
+    if not isinstance(message, Message):
+        return []
+    buttons = [
+        _button(VOTE_UP, "Relevant", delivery_id),
+        _button(VOTE_DOWN, "Not relevant", delivery_id),
+    ]
+    if is_pressing(message):
+        buttons.insert(0, _button(ACK, "Acknowledge", delivery_id) | {"style": "primary"})
+    return [{"type": "actions", "elements": buttons}]
 
 
 def escaped(text: str) -> str:
@@ -62,119 +103,58 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _summed_up(notice: Notice) -> str:
-    begun = [entry.subject for entry in notice.entries if not entry.over]
-    over = [entry.subject for entry in notice.entries if entry.over]
-    told = [f"{what}: {_listed(names)}" for what, names in (("Trouble", begun), ("Over", over)) if names]
-    return _cut(" · ".join(told), MAX_TITLE)
+def _story(message: Message) -> list[Block]:
+    pressing = [pill("URGENT"), said(" ")] if is_pressing(message) else []
+    summary = [paragraph(message.summary)] if message.summary else []
+    return [
+        context(story_heading(message)),
+        rich(section(*pressing, *mentioned(message.mention), *linked(message.title, message.url))),
+        *summary,
+        rich(*_measured(message)),
+        context(why(message)),
+        context(origin(message)),
+    ]
 
 
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(_cut(name, MAX_NAME) for name in names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+def _measured(message: Message) -> list[Block]:
+    """How sure we are, how far the story has spread, and what came last."""
+    sure = [said(f"{dots(message.score)}  "), bold(f"Score {message.score:.0f}")]
+    spread = [leaf for fact in growth(message) for leaf in (said("  ·  "), bold(fact))]
+    lines = [section(*sure, *spread)]
+    if spread and message.sources:
+        lines.append(section(said(listed(message.sources))))
+    if message.latest:
+        lines.append(section(said("Latest: "), *entry_line(message.latest, with_address=True)))
+    return lines
 
 
-def _entry_block(entry: NoticeEntry) -> Block:
-    """A rich text: the feed's name as a link, what is the matter, and what can be done."""
-    name = _cut(entry.subject, MAX_TITLE)
-    head: list[Block] = [{"type": "text", "text": f"{_mark(entry)} "}]
-    if entry.url and _host(entry.url):
-        head.append(_link(entry.url, name))
-    else:
-        head.append({"type": "text", "text": name, "style": {"bold": True}})
-    head.append({"type": "text", "text": _cut("\n".join(("", *_said(entry))), MAX_TEXT)})
-    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": head}]}
+def _update(update: Update) -> list[Block]:
+    """In the thread its story is at hand; what is shown in the channel says whose news it is."""
+    blocks = []
+    if changed := change(update):
+        about = [*mentioned(update.mention), bold(changed), said(f": {headline(update.title)}")]
+        blocks = [context(cut(update.topic_name, MAX_TITLE)), rich(section(*about))]
+    if len(update.entries) == 1:
+        (entry,) = update.entries
+        return [*blocks, rich(section(*linked(entry.title, entry.url))), context(seen(entry))]
+    if not changed:
+        blocks.append(context(more(update)))
+    return [*blocks, *([rich(*lines)] if (lines := entry_lines(update.entries)) else [])]
 
 
-def _said(entry: NoticeEntry) -> list[str]:
-    since = f"Since {_time(entry.since)}." if not entry.over else None
-    return [part for part in (entry.text, entry.remedy, since) if part]
+def _reminder(reminder: Reminder) -> list[Block]:
+    told = [*mentioned(reminder.mention), bold("Not acknowledged yet"), said(f": {headline(reminder.title)}")]
+    return [rich(section(*told)), context(reminder_note(reminder))]
 
 
-def _mark(entry: NoticeEntry) -> str:
-    return "✓" if entry.over else "⚠"
+def _notice(entry: NoticeEntry, with_address: set[str]) -> Block:
+    """The feed's name as a link, what is the matter, and what can be done."""
+    name = headline(entry.subject, MAX_LINE)
+    named = link(entry.url, name) | {"style": {"bold": True}} if entry.url in with_address else bold(name)
+    text = cut("\n".join(("", *notice_text(entry))), MAX_TEXT)
+    return rich(section(said(f"{notice_mark(entry)} "), named, said(text)))
 
 
-def _heading(message: Message) -> str:
-    return f"{message.topic_name} · score {message.score:.0f} (cut {message.cut:.0f}) · {message.watchlist}"
-
-
-def _headline(message: Message) -> str:
-    return _cut(message.title, MAX_TITLE) or "(no title)"
-
-
-def _headline_block(message: Message) -> Block:
-    elements: list[Block] = []
-    if message.mention:
-        elements += [_mention(message.mention), {"type": "text", "text": " "}]
-    bold = {"bold": True}
-    host = _host(message.url)
-    if message.url and host:
-        elements.append(_link(message.url, _headline(message)))
-        # The address a link leads to is shown in plain sight, whatever its title says.
-        elements.append({"type": "text", "text": f"  {host}"})
-    else:
-        elements.append({"type": "text", "text": _headline(message), "style": bold})
-    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}
-
-
-def _link(url: str, text: str) -> Block:
-    scheme, colon, rest = url.partition(":")
-    # Slack knows a web address by how it begins, and only in small letters.
-    return {"type": "link", "url": scheme.lower() + colon + rest, "text": text, "style": {"bold": True}}
-
-
-def _mention(mention: str) -> Block:
-    if mention in ("here", "channel", "everyone"):
-        return {"type": "broadcast", "range": mention}
-    if mention.startswith("S"):
-        return {"type": "usergroup", "usergroup_id": mention}
-    return {"type": "user", "user_id": mention}
-
-
-def _known(message: Message) -> list[str]:
-    known = [message.source]
-    if message.author:
-        known.append(f"by {message.author}")
-    known.append(f"published {_time(message.published)}" if message.published else "undated")
-    known.append(f"seen {_time(message.first_seen)}")
-    if len(message.sources) > 1:
-        known.append("also in " + ", ".join(message.sources[1:]))
-    return known
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment:%-d %b %Y %H:%M} UTC"
-
-
-def _host(url: str | None) -> str | None:
-    """The host of a web address, None for what cannot be linked.
-
-    In punycode: a look-alike of another script is seen for what it is.
-    """
-    try:
-        parts = urlsplit(url or "")
-        host = parts.hostname or ""
-    except ValueError:
-        return None
-    if parts.scheme not in ("http", "https") or not 0 < len(host) <= MAX_HOST or len(url or "") > MAX_URL:
-        return None
-    if re.search(r"\s", url or ""):
-        # `urlsplit` passes over line breaks; Slack does not.
-        return None
-    try:
-        return host.encode("idna").decode()
-    except UnicodeError:
-        return host.encode("ascii", "backslashreplace").decode()
-
-
-def _plain(text: str) -> Block:
-    return {"type": "plain_text", "text": _cut(text, MAX_TEXT), "emoji": False}
-
-
-def _context(text: str) -> Block:
-    return {"type": "context", "elements": [_plain(text)]}
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+def _button(action_id: str, label: str, delivery_id: str) -> Block:
+    text = {"type": "plain_text", "text": label, "emoji": False}
+    return {"type": "button", "action_id": action_id, "text": text, "value": delivery_id}

@@ -2,7 +2,7 @@
 
 import sys
 
-from monitor.notify.blocks import plain_lines
+from monitor.notify.plain import plain_lines
 from monitor.records import Delivery, NotPosted, Posted, PostOutcome, Receipt
 
 
@@ -11,15 +11,23 @@ class ConsoleNotifier:
 
     async def post(self, delivery: Delivery) -> PostOutcome:
         """Print the delivery; a closed standard output is worth another try."""
-        heading, *rest = plain_lines(delivery.message)
-        lines = [f"[{delivery.channel}] {heading}", *(f"    {line}" for line in rest), "", ""]
         try:
-            sys.stdout.write("\n".join(lines))
+            sys.stdout.write("\n".join((*_lines(delivery), "", "")))
             sys.stdout.flush()
         except (OSError, ValueError) as error:  # ValueError: closed, or of an encoding without our letters
             return NotPosted(reason=f"standard output: {error}")
+        if delivery.kind == "edit" and delivery.parent:
+            return Posted(receipt=delivery.parent)
         return Posted(receipt=Receipt(channel="console", ts=delivery.id))
 
     async def look_up(self, delivery: Delivery) -> PostOutcome:
         """Nobody can look at what a terminal showed: print it again."""
         return NotPosted(reason="a terminal cannot be looked at")
+
+
+def _lines(delivery: Delivery) -> list[str]:
+    """A reply is set in, as in a thread; an edit says that it is one."""
+    heading, *rest = plain_lines(delivery.message)
+    mark = "(edited) " if delivery.kind == "edit" else ""
+    lines = [f"[{delivery.channel}] {mark}{heading}", *(f"    {line}" for line in rest)]
+    return [f"    {line}" for line in lines] if delivery.kind == "reply" else lines

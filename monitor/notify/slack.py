@@ -7,20 +7,27 @@ no connection came about; HTTP 429            NotPosted: try again
 ``ok: false`` (even in an HTTP 200)           NotPosted: try again, or hopeless if the message is at fault
 connection lost, time-out, 5xx, not JSON,     InDoubt: Slack may have stored the message
 ``internal_error`` and its like
+
+An edit can be made twice, so it is never in doubt. A reply whose thread is gone is posted by itself.
 """
 
 import logging
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, Self
+from functools import partial
+from typing import Any, Protocol, Self
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from monitor.notify.blocks import slack_blocks, slack_lines, slack_text
-from monitor.records import Delivery, InDoubt, NotPosted, Posted, PostOutcome, Receipt
+from monitor.notify.blocks import slack_blocks, slack_buttons, slack_lines, slack_text
+from monitor.notify.lists import chart_block
+from monitor.notify.literal import Block, paragraph
+from monitor.notify.plain import plain_lines
+from monitor.notify.slack_files import Charts
+from monitor.records import Content, Delivery, InDoubt, NotPosted, Posted, PostOutcome, Receipt
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +35,7 @@ TIMEOUT = 10.0
 """Seconds for one call of Slack's API."""
 CLOCK_SKEW = timedelta(hours=1)
 """How far our clock may be ahead of Slack's when looking for a message by the time of its first attempt."""
+CHART_PAUSE = timedelta(seconds=2)
 EVENT_TYPE = "monitor_alert"
 
 # Slack: "possible some aspect of the operation succeeded before the error was raised".
@@ -47,70 +55,105 @@ _MALFORMED = {
     "invalid_post_type",
     "no_text",
 }
+_NO_THREAD = "thread_not_found"
+# What was to be edited is not there, or not to be changed any more.
+_UNCHANGEABLE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 # Posting is allowed and looking is not; waiting will not change that.
 _BLIND = {"missing_scope", "not_allowed_token_type", "no_permission"}
+
+
+class Layouts(Protocol):
+    """Layouts that somebody has made of their own."""
+
+    def blocks(self, message: Content) -> list[Block] | None:
+        """Return a message in its layout, None where there is none for it."""
 
 
 class SlackNotifier:
     """Slack's Web API with a bot token. The SDK's own retries are off: they post twice."""
 
-    def __init__(self, client: AsyncWebClient) -> None:
+    def __init__(
+        self, client: AsyncWebClient, *, buttons: bool = False, layouts: Layouts | None = None
+    ) -> None:
         self._client = client
+        self._buttons = buttons
+        self._layouts = layouts
+        self._charts = Charts(client)
         self._channel_ids: dict[str, str] = {}
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, api_url: str, token: str) -> AsyncIterator[Self]:
+    async def open(
+        cls, api_url: str, token: str, *, buttons: bool = False, layouts: Layouts | None = None
+    ) -> AsyncIterator[Self]:
         """Talk to the API at ``api_url`` over one session, until the context ends."""
         # An idle connection that the other end closes makes a message doubtful: soon open a fresh one.
         connector = aiohttp.TCPConnector(keepalive_timeout=5)
         timeout = aiohttp.ClientTimeout(total=TIMEOUT)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
             client = AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=[])
-            yield cls(client)
+            yield cls(client, buttons=buttons, layouts=layouts)
 
     async def post(self, delivery: Delivery) -> PostOutcome:
         """Try once to post the delivery; a message that Slack finds malformed goes again as plain text."""
-        outcome = await self._post(delivery, blocks=slack_blocks(delivery.message))
-        match outcome:
-            case NotPosted(reason=reason) if reason in _MALFORMED:
-                logger.warning("message_shrunk", extra={"delivery": delivery.id, "reason": reason})
-                return _hopeless_if_malformed(await self._post(delivery, blocks=None))
-        return outcome
+        chart = await self._charts.uploaded(delivery)
+        if chart is not None:
+            outcome = await self._post(delivery, self._blocks(delivery, chart), None)
+            if _fault(outcome) is None:
+                return outcome
+            if self._charts.may_come(delivery):
+                return NotPosted(reason="Slack does not show the chart yet", retry_after=CHART_PAUSE)
+        blocks = self._blocks(delivery)
+        match delivery.kind, delivery.parent:
+            case "edit", Receipt() as parent:
+                return await self._edit(delivery, parent, blocks)
+            case "reply", Receipt() as parent:
+                outcome = await self._post_or_shrink(delivery, blocks, parent)
+                if isinstance(outcome, NotPosted) and outcome.reason == _NO_THREAD:
+                    logger.warning("thread_gone", extra={"delivery": delivery.id})
+                    return await self._post_or_shrink(delivery, blocks, None)
+                return outcome
+        return await self._post_or_shrink(delivery, blocks, None)
 
     async def look_up(self, delivery: Delivery) -> PostOutcome:
         """Look for the delivery's id in the metadata of what this bot has posted since the first attempt."""
         if delivery.first_try_at is None:
             return NotPosted(reason="never tried")
-        oldest = (delivery.first_try_at - CLOCK_SKEW).timestamp()
+        if delivery.kind == "edit":
+            return NotPosted(reason="an edit can be made again")
+        if delivery.parent and delivery.kind == "reply":
+            in_thread = await self._look_in_thread(delivery, delivery.parent)
+            if not isinstance(in_thread, NotPosted) or in_thread.reason != _NO_THREAD:
+                return in_thread
         channel = await self._channel_id(delivery.channel)
         if not isinstance(channel, str):
             return channel
-        cursor = ""
-        while True:
-            page = await _answer(
-                self._client.conversations_history(
-                    channel=channel,
-                    oldest=f"{oldest:.6f}",
-                    inclusive=True,
-                    include_all_metadata=True,
-                    limit=200,
-                    cursor=cursor or None,
-                )
-            )
-            if not isinstance(page, dict):
-                return _unseen(page)
-            for message in page.get("messages", []):
-                if _delivery_id(message) == delivery.id:
-                    return Posted(receipt=Receipt(channel=channel, ts=message["ts"]))
-            cursor = _next_cursor(page)
-            if not cursor:
-                return NotPosted(reason="looked, and it is not there")
+        return await self._find(delivery, channel, self._client.conversations_history)
 
-    async def _post(self, delivery: Delivery, blocks: list[dict[str, Any]] | None) -> PostOutcome:
+    def _blocks(self, delivery: Delivery, chart: str | None = None) -> list[Block]:
+        own = self._layouts.blocks(delivery.message) if self._layouts else None
+        if own is not None and chart is not None:
+            own = [*own, chart_block(chart)]
+        blocks = slack_blocks(delivery.message, chart=chart) if own is None else own
+        return [*blocks, *slack_buttons(delivery.message, delivery.id)] if self._buttons else blocks
+
+    async def _post_or_shrink(
+        self, delivery: Delivery, blocks: list[Block], parent: Receipt | None
+    ) -> PostOutcome:
+        outcome = await self._post(delivery, blocks, parent)
+        if (fault := _fault(outcome)) is None:
+            return outcome
+        logger.warning("message_shrunk", extra={"delivery": delivery.id, "reason": fault})
+        return _hopeless_if_malformed(await self._post(delivery, None, parent))
+
+    async def _post(
+        self, delivery: Delivery, blocks: list[Block] | None, parent: Receipt | None
+    ) -> PostOutcome:
         answer = await _answer(
             self._client.chat_postMessage(
-                channel=delivery.channel,
+                channel=parent.channel if parent else delivery.channel,
+                thread_ts=parent.ts if parent else None,
+                reply_broadcast=delivery.broadcast if parent else None,
                 text=slack_text(delivery.message) if blocks else slack_lines(delivery.message),
                 blocks=blocks,
                 metadata={
@@ -131,6 +174,70 @@ class SlackNotifier:
             case dict():
                 return InDoubt(reason="Slack said ok, but not where the message is")
         return answer
+
+    async def _edit(self, delivery: Delivery, parent: Receipt, blocks: list[Block]) -> PostOutcome:
+        outcome: PostOutcome = await self._update(delivery, parent, blocks)
+        if fault := _fault(outcome):
+            logger.warning("message_shrunk", extra={"delivery": delivery.id, "reason": fault})
+            # Not as text alone, as a post would be: only a post can tell Slack not to format it.
+            shrunk = paragraph("\n".join(plain_lines(delivery.message)))
+            outcome = _hopeless_if_malformed(await self._update(delivery, parent, [shrunk]))
+        return outcome
+
+    async def _update(self, delivery: Delivery, parent: Receipt, blocks: list[Block]) -> Posted | NotPosted:
+        """Edit the message at ``parent``; it keeps its metadata, and so the id by which it is found."""
+        answer = await _answer(
+            self._client.chat_update(
+                channel=parent.channel,
+                ts=parent.ts,
+                text=slack_text(delivery.message),
+                blocks=blocks,
+                parse="none",
+                link_names=False,
+            )
+        )
+        match answer:
+            case NotPosted(reason=reason) if reason in _UNCHANGEABLE:
+                return NotPosted(reason=reason, hopeless=True)
+            case NotPosted():
+                return answer
+            case InDoubt(reason=reason, retry_after=retry_after):
+                return NotPosted(reason=reason, retry_after=retry_after)
+        return Posted(receipt=parent)
+
+    async def _look_in_thread(self, delivery: Delivery, parent: Receipt) -> PostOutcome:
+        return await self._find(
+            delivery, parent.channel, partial(self._client.conversations_replies, ts=parent.ts)
+        )
+
+    async def _find(
+        self, delivery: Delivery, channel: str, pages: Callable[..., Awaitable[Any]]
+    ) -> PostOutcome:
+        """Look through a channel's messages or a thread's, page by page."""
+        assert delivery.first_try_at is not None
+        oldest = (delivery.first_try_at - CLOCK_SKEW).timestamp()
+        cursor = ""
+        while True:
+            page = await _answer(
+                pages(
+                    channel=channel,
+                    oldest=f"{oldest:.6f}",
+                    inclusive=True,
+                    include_all_metadata=True,
+                    limit=200,
+                    cursor=cursor or None,
+                )
+            )
+            if isinstance(page, NotPosted) and page.reason == _NO_THREAD:
+                return page
+            if not isinstance(page, dict):
+                return _unseen(page)
+            for message in page.get("messages", []):
+                if _delivery_id(message) == delivery.id:
+                    return Posted(receipt=Receipt(channel=channel, ts=message["ts"]))
+            cursor = _next_cursor(page)
+            if not cursor:
+                return NotPosted(reason="looked, and it is not there")
 
     async def _channel_id(self, channel: str) -> str | NotPosted | InDoubt:
         """Return the id of a channel given as ``#name`` or as an id."""
@@ -188,10 +295,14 @@ def _retry_after(headers: Any) -> timedelta:
         return timedelta(seconds=30)
 
 
+def _fault(outcome: PostOutcome) -> str | None:
+    """What Slack finds wrong with the message itself, if anything."""
+    return outcome.reason if isinstance(outcome, NotPosted) and outcome.reason in _MALFORMED else None
+
+
 def _hopeless_if_malformed(outcome: PostOutcome) -> PostOutcome:
-    if isinstance(outcome, NotPosted) and outcome.reason in _MALFORMED:
-        return NotPosted(reason=outcome.reason, hopeless=True)
-    return outcome
+    fault = _fault(outcome)
+    return outcome if fault is None else NotPosted(reason=fault, hopeless=True)
 
 
 def _unseen(outcome: NotPosted | InDoubt) -> NotPosted | InDoubt:

@@ -3,7 +3,25 @@
 Frozen, keyword-only, aware UTC datetimes. No clock, no configuration, no I/O.
 """
 
-from monitor.records.configured import FeedSpec, Problem, Severity, Topic
+from monitor.records.alerted import (
+    DueReminder,
+    Membership,
+    Outcome,
+    Post,
+    Recorded,
+    Rewrite,
+    ScoredItem,
+    Waiting,
+)
+from monitor.records.configured import (
+    AppriseTarget,
+    FeedSpec,
+    Problem,
+    Severity,
+    Target,
+    Topic,
+    WebhookTarget,
+)
 from monitor.records.heard import Feedback, FeedbackKind, FeedbackOutcome, HungUp
 from monitor.records.items import Article, Item, KeyedItem, NoArticle, ParsedItem, Removal
 from monitor.records.judged import Decision, Evidence, Lesson, Match, Pull, Score, Verdict, Vote
@@ -28,6 +46,7 @@ from monitor.records.polled import (
 )
 from monitor.records.routed import ChannelPlan, Destination, DigestPlan, QuietHours, Route, Silence
 from monitor.records.sent import (
+    STORIES_PER_PAGE,
     Content,
     Delivery,
     DeliveryKind,
@@ -50,13 +69,27 @@ from monitor.records.sent import (
     Reminder,
     TopicCount,
     Update,
+    as_sent,
 )
-from monitor.records.told import DeliveryStatus, History, Judgement, TopicHistory
+from monitor.records.told import (
+    ChannelStory,
+    DeliveryStatus,
+    History,
+    Judgement,
+    StoryHistory,
+    StoryItem,
+    StoryPlace,
+    ToldStory,
+    TopicHistory,
+)
 
 __all__ = [
+    "STORIES_PER_PAGE",
+    "AppriseTarget",
     "Article",
     "Changes",
     "ChannelPlan",
+    "ChannelStory",
     "Content",
     "Decision",
     "Delivery",
@@ -66,6 +99,7 @@ __all__ = [
     "Destination",
     "Digest",
     "DigestPlan",
+    "DueReminder",
     "Entry",
     "Evidence",
     "FailureKind",
@@ -90,6 +124,7 @@ __all__ = [
     "Listing",
     "ListingWhy",
     "Match",
+    "Membership",
     "Message",
     "NewDelivery",
     "NoArticle",
@@ -97,10 +132,12 @@ __all__ = [
     "NotPosted",
     "Notice",
     "NoticeEntry",
+    "Outcome",
     "ParsedItem",
     "Period",
     "PollHints",
     "PollPlan",
+    "Post",
     "PostOutcome",
     "Posted",
     "Problem",
@@ -108,14 +145,22 @@ __all__ = [
     "Push",
     "QuietHours",
     "Receipt",
+    "Recorded",
     "Reminder",
     "Removal",
+    "Rewrite",
     "Rhythm",
     "Route",
     "Score",
+    "ScoredItem",
     "Severity",
     "Silence",
+    "StoryHistory",
+    "StoryItem",
+    "StoryPlace",
     "Subscription",
+    "Target",
+    "ToldStory",
     "Topic",
     "TopicCount",
     "TopicHistory",
@@ -125,4 +170,7 @@ __all__ = [
     "Update",
     "Verdict",
     "Vote",
+    "Waiting",
+    "WebhookTarget",
+    "as_sent",
 ]

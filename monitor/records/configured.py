@@ -1,6 +1,6 @@
 """What people asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -60,3 +60,23 @@ class Topic:
     mention: str | None = None
     relevant: tuple[str, ...] = ()
     irrelevant: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppriseTarget:
+    """Where the messages of an ``apprise://`` channel go; its URLs hold secrets."""
+
+    channel: str
+    urls: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookTarget:
+    """Where the messages of a ``webhook://`` channel go, and what they are signed with."""
+
+    channel: str
+    url: str = field(repr=False)
+    secret: str = field(repr=False)
+
+
+Target = AppriseTarget | WebhookTarget

@@ -11,9 +11,9 @@ class Route:
     """A rule that sends stories to channels; every condition must hold, an absent one always does.
 
     ``topics`` are ids, ``watchlists`` names, ``tags`` those of feeds, of which one must have brought an item
-    of the story. The story's highest score must lie in ``least_score`` to ``most_score``, and it must have
-    ``least_sources`` independent sources. ``instead`` of the topic's own channel, or besides it. None leaves
-    the timing to the settings.
+    of the story. The story's highest score must lie from ``least_score`` to under ``most_score`` (100 counts
+    as under 100), and it must have ``least_sources`` independent sources. ``instead`` of the topic's own
+    channel, or besides it. None leaves the timing to the settings.
     """
 
     name: str
@@ -52,7 +52,8 @@ class Destination:
 class QuietHours:
     """When a channel is left alone, on ``days`` (0 is Monday) on which they begin; may pass midnight.
 
-    ``time_zone`` is an IANA name. ``urgent_passes``: urgent stories are told all the same.
+    ``begin`` and ``end`` alike are a whole day. ``time_zone`` is an IANA name. ``urgent_passes``: urgent
+    stories are told all the same.
     """
 
     begin: time

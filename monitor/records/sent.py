@@ -14,6 +14,9 @@ Level = Literal["routine", "urgent"]
 ListingWhy = Literal["burst", "late", "held"]
 Period = Literal["daily", "weekly"]
 
+STORIES_PER_PAGE = 20
+"""Of a list: as many as fit into one message of Slack's with their addresses."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
@@ -88,7 +91,9 @@ class Listing:
     """Many stories in one message, and why they are not told one by one.
 
     A long one goes on in its thread: ``page`` counts from 0, the message itself; ``total`` counts the
-    stories of all pages. ``since`` is when the first was found, ``until`` when the last was.
+    stories of all pages, and ``counts`` those of each topic by its name (on page 0; where there is but one
+    page, its stories say it). ``since`` is when the first was found, ``until`` when the last was.
+    ``alone`` is the first story's own message, which is sent if no other joins it.
     """
 
     why: ListingWhy
@@ -97,11 +102,16 @@ class Listing:
     since: datetime
     until: datetime
     page: int = 0
+    counts: tuple[tuple[str, int], ...] = ()
+    alone: Message | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicCount:
-    """What a topic came to in a period. ``per_day`` counts its stories day by day, the oldest first."""
+    """What a topic came to in a period: the stories that a channel was told, and the items that tell them.
+
+    ``per_day`` counts its stories of the seven days up to the period's end, the oldest first.
+    """
 
     topic_name: str
     stories: int
@@ -113,7 +123,8 @@ class TopicCount:
 class Digest:
     """What a channel's topics came to in a day or week: counts, top stories, and what just missed.
 
-    ``since`` and ``until`` are in the channel's time zone, ``time_zone`` is its name.
+    ``since`` and ``until`` are in the channel's time zone, ``time_zone`` is its name. ``items_read`` counts
+    what all feeds brought: where nothing matched, it says that somebody was looking.
     """
 
     period: Period
@@ -123,6 +134,7 @@ class Digest:
     topics: tuple[TopicCount, ...]
     top: tuple[Entry, ...]
     near_misses: tuple[Entry, ...]
+    items_read: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +171,13 @@ class Notice:
 
 
 Content = Message | Update | Listing | Digest | Reminder | Notice
+
+
+def as_sent(message: Content) -> Content:
+    """Return what is really sent: a list that has stayed with one story is that story's own message."""
+    if isinstance(message, Listing) and message.total == 1 and message.alone is not None:
+        return message.alone
+    return message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

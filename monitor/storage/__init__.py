@@ -10,11 +10,15 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from monitor.background import Learned
+from monitor.policy import Traffic
 from monitor.records import (
     Article,
     Changes,
+    ChannelStory,
     Delivery,
+    DeliveryKind,
     DeliveryState,
+    DueReminder,
     Feed,
     Feedback,
     FeedbackOutcome,
@@ -26,26 +30,37 @@ from monitor.records import (
     KeyedItem,
     KnownTrouble,
     Lesson,
+    ListingWhy,
     Match,
     NewDelivery,
     NoArticle,
+    Outcome,
+    Period,
     PollPlan,
+    Post,
     Pull,
     Receipt,
+    Recorded,
     Removal,
     Rhythm,
     Score,
+    ScoredItem,
+    Silence,
+    StoryHistory,
     Subscription,
-    Verdict,
+    ToldStory,
     Vote,
+    Waiting,
 )
 from monitor.relevance import Profile
 from monitor.vectors import Vectors
 from monitor.votes import Residual
 
 __all__ = [
+    "AlertFeedStore",
     "AlertStore",
     "DeliverStore",
+    "DigestStore",
     "EmbeddedStore",
     "FeedbackStore",
     "LearnedStore",
@@ -55,7 +70,9 @@ __all__ = [
     "RetentionStore",
     "ReviewStore",
     "ScoreStore",
+    "SilenceStore",
     "Storage",
+    "StoryStore",
     "SubscriptionStore",
     "TroubleStore",
     "VoteStore",
@@ -203,17 +220,44 @@ class AlertStore(Protocol):
     def undecided(self, limit: int) -> list[Match]:
         """Return matches without a decision, in the order in which their items were stored."""
 
-    def told_before(self, match: Match, since: datetime) -> list[Item]:
-        """Return items that alerted the topic since then and share the match's address or headline."""
+    def grouped(self, topic_id: str, since: datetime, last: int) -> list[tuple[int, Item]]:
+        """Return the items of a topic's stories touched since then, and of the last ones, with story ids."""
 
-    def other_sources(self, item: Item) -> list[str]:
-        """Return the names of the other feeds that have shown the item, by address or headline."""
-
-    def record_decision(
-        self, match: Match, verdict: Verdict, deliveries: Sequence[NewDelivery], now: datetime
-    ) -> bool:
-        """Store a decision, and with it the deliveries that follow; False if the match waits no more."""
+    def regroupings(self) -> int:
+        """Return how often stories have been split or merged by hand."""
         ...
+
+    def story(self, story_id: int) -> tuple[list[ScoredItem], int]:
+        """Return a story's first and last items, the earliest first, and the number of all."""
+        ...
+
+    def posts(self, story_id: int) -> dict[str, Post]:
+        """Return how each channel knows a story."""
+
+    def traffic(self, channel: str, topic_id: str, since: datetime) -> Traffic:
+        """Return how many top-level messages a channel has been given since then."""
+
+    def delivery(self, delivery_id: str) -> Waiting | None:
+        """Return a delivery as it stands."""
+
+    def last_child(self, parent_id: str, kind: DeliveryKind) -> Waiting | None:
+        """Return the last reply or edit of a post."""
+
+    def last_listing(self, channel: str, why: ListingWhy, since: datetime) -> Waiting | None:
+        """Return the last list of stories that was begun for a channel since then, for this reason."""
+
+    def last_page(self, listing_id: str) -> Waiting | None:
+        """Return the last page of a list, which is the list itself while there is no other."""
+
+    def record_decision(self, match: Match, outcome: Outcome, now: datetime) -> Recorded | None:
+        """Store a decision with all that follows; None if the match waits no more."""
+        ...
+
+    def due_reminders(self, now: datetime) -> list[DueReminder]:
+        """Return the posts whose readers are to be reminded."""
+
+    def record_reminder(self, due: DueReminder, post: Post, reminder: NewDelivery, now: datetime) -> None:
+        """Store a reminder, and when the next one is due; nothing if it was acknowledged in the meantime."""
 
 
 class TroubleStore(Protocol):
@@ -235,6 +279,36 @@ class TroubleStore(Protocol):
 
     def end_blackout(self, now: datetime) -> None:
         """Record that they are within reach again, and make due whatever could not be polled since."""
+
+
+class DigestStore(Protocol):
+    """What digest asks."""
+
+    def made(self, channel: str, period: Period, until: datetime) -> bool:
+        """Say whether a channel's digest up to then has been made."""
+        ...
+
+    def told(self, channel: str, since: datetime, until: datetime) -> list[ChannelStory]:
+        """Return the stories that the channel was told from ``since`` up to ``until``."""
+
+    def items(self, story_ids: Sequence[int]) -> dict[int, list[Item]]:
+        """Return the items of each of these stories, the oldest first."""
+
+    def scored_by(self, moment: datetime) -> int:
+        """Return how many items had been scored before a moment: where it lies in the order of scoring."""
+        ...
+
+    def near_misses(self, topic_id: str, after: int, through: int, least: float, limit: int) -> list[Match]:
+        """Return up to ``limit`` news that scored too low for a topic, but over ``least``, highest first.
+
+        ``after`` and ``through`` bound them in the order of scoring; one is returned of each story.
+        """
+
+    def record_digest(
+        self, channel: str, period: Period, until: datetime, delivery: NewDelivery | None, now: datetime
+    ) -> bool:
+        """Store that a digest has been made, and its delivery if there is one; False if it had been."""
+        ...
 
 
 class SubscriptionStore(Protocol):
@@ -295,8 +369,8 @@ class DeliverStore(Protocol):
     def interrupted(self) -> int:
         """Call in doubt what a process that died was sending; return how many."""
 
-    def readdress(self, channels: Mapping[str | None, str], default: str) -> int:
-        """Send on what waits for a channel that nobody names any more; return how many messages that are.
+    def readdress(self, channels: Mapping[str | None, str], named: frozenset[str], default: str) -> int:
+        """Send on what waits for a channel that is not ``named`` any more; return how many messages that are.
 
         ``channels`` are the topics' by topic id, and under None that of notices. What is in doubt must be
         looked for where it was sent.
@@ -383,8 +457,78 @@ class ReviewStore(Protocol):
         """
         ...
 
+    def matches(self, since: datetime) -> Iterator[Match]:
+        """Yield what matched any topic of the items first seen since then, in the order of their storage."""
+        ...
+
     def items(self, since: datetime) -> Iterator[Item]:
         """Yield every item first seen since then, in the order in which they were stored."""
+        ...
+
+
+class SilenceStore(Protocol):
+    """What people muted, and until when."""
+
+    def add(
+        self,
+        *,
+        topic_id: str | None,
+        feed: str | None,
+        term: str | None,
+        until: datetime,
+        author: str,
+        reason: str,
+        now: datetime,
+    ) -> Silence:
+        """Store a silence and return it."""
+        ...
+
+    def end(self, silence_id: int, now: datetime) -> Silence | None:
+        """End a silence and return it; None if there is none that is active."""
+        ...
+
+    def silences(self) -> list[Silence]:
+        """Return every silence there has been, the oldest first."""
+
+    def active(self, now: datetime) -> list[Silence]:
+        """Return the silences that hold, the oldest first."""
+
+
+class StoryStore(Protocol):
+    """Stories as people look at them and put them right; each change is on record, and one transaction."""
+
+    def stories(self, topic_id: str, since: datetime) -> list[StoryHistory]:
+        """Return a topic's stories that have got an item since then, the latest first."""
+
+    def story(self, story_id: int) -> StoryHistory | None:
+        """Return one story."""
+        ...
+
+    def split(self, story_id: int, item_ids: frozenset[int], *, by: str, now: datetime) -> int | None:
+        """Move items of a story into a new one, and return its id.
+
+        None, and no change, unless all of them are the story's and others stay in it. What has been posted
+        stays the old story's.
+        """
+        ...
+
+    def merge(self, into: int, other: int, *, by: str, now: datetime) -> bool:
+        """Move all items of a story into another, and remove the one that is empty then.
+
+        False, and no change, unless both are stories of one topic. Where ``into`` has not been posted, the
+        other's post becomes its own.
+        """
+        ...
+
+
+class AlertFeedStore(Protocol):
+    """What other tools are told of alerts: reading only."""
+
+    def told(self, topic_ids: frozenset[str], limit: int) -> list[ToldStory]:
+        """Return the stories that these topics were last told of, the last one first."""
+
+    def regrouped_at(self) -> datetime | None:
+        """Return when somebody last split or merged stories."""
         ...
 
 
@@ -400,12 +544,16 @@ class Storage:
     votes: VoteStore
     alerts: AlertStore
     troubles: TroubleStore
+    digests: DigestStore
     subscriptions: SubscriptionStore
     deliveries: DeliverStore
     feedback: FeedbackStore
     retention: RetentionStore
     ledger: Ledger
     review: ReviewStore
+    silences: SilenceStore
+    stories: StoryStore
+    alert_feeds: AlertFeedStore
     close: Callable[[], None]
 
 
@@ -415,8 +563,10 @@ def open_storage(url: str, *, read_only: bool = False, guest: bool = False, dura
     A ``guest`` may write while another process has the database, and expects it to be of this version.
     ``durable=False`` is for a database that is thrown away: faster, and it need not survive a power cut.
     """
+    from monitor.storage.alertfeeds import SqlAlertFeedStore
     from monitor.storage.alerts import SqlAlertStore
     from monitor.storage.deliveries import SqlDeliverStore
+    from monitor.storage.digests import SqlDigestStore
     from monitor.storage.embedded import SqlEmbeddedStore
     from monitor.storage.engine import open_engine
     from monitor.storage.feedback import SqlFeedbackStore
@@ -424,9 +574,11 @@ def open_storage(url: str, *, read_only: bool = False, guest: bool = False, dura
     from monitor.storage.ledger import SqlLedger
     from monitor.storage.polls import SqlPollStore
     from monitor.storage.reads import SqlReadStore
+    from monitor.storage.regroup import SqlStoryStore
     from monitor.storage.retention import SqlRetentionStore
     from monitor.storage.review import SqlReviewStore
     from monitor.storage.scores import SqlScoreStore
+    from monitor.storage.silences import SqlSilenceStore
     from monitor.storage.subscriptions import SqlSubscriptionStore
     from monitor.storage.troubles import SqlTroubleStore
     from monitor.storage.votes import SqlVoteStore
@@ -441,11 +593,15 @@ def open_storage(url: str, *, read_only: bool = False, guest: bool = False, dura
         votes=SqlVoteStore(engine),
         alerts=SqlAlertStore(engine),
         troubles=SqlTroubleStore(engine),
+        digests=SqlDigestStore(engine),
         subscriptions=SqlSubscriptionStore(engine),
         deliveries=SqlDeliverStore(engine),
         feedback=SqlFeedbackStore(engine),
         retention=SqlRetentionStore(engine),
         ledger=SqlLedger(engine),
         review=SqlReviewStore(engine),
+        silences=SqlSilenceStore(engine),
+        stories=SqlStoryStore(engine),
+        alert_feeds=SqlAlertFeedStore(engine),
         close=close,
     )

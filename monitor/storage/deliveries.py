@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.records import Delivery, DeliveryState, Receipt
+from monitor.records import Delivery, DeliveryState, Receipt, as_sent
 from monitor.storage.messages import message_from
 from monitor.storage.tables import OPEN, deliveries
 
@@ -39,7 +39,7 @@ class SqlDeliverStore:
         delivery = Delivery(
             id=row["id"],
             channel=row["channel"],
-            message=message_from(row["message"]),
+            message=as_sent(message_from(row["message"])),
             attempt=row["attempt"],
             first_try_at=row["first_try_at"],
             # Where nothing landed that it could go under, it stands by itself.
@@ -59,16 +59,14 @@ class SqlDeliverStore:
             )
         return result.rowcount
 
-    def readdress(self, channels: Mapping[str | None, str], default: str) -> int:
-        """Send on what waits for a channel that nobody names any more; return how many messages that are.
+    def readdress(self, channels: Mapping[str | None, str], named: frozenset[str], default: str) -> int:
+        """Send on what waits for a channel that is not ``named`` any more; return how many messages that are.
 
         ``channels`` are the topics' by topic id, and under None that of notices. What is in doubt must be
         looked for where it was sent.
         """
-        moved = 0
-        stranded = sa.and_(
-            deliveries.c.state == "pending", deliveries.c.channel.not_in({*channels.values(), default})
-        )
+        moved, known = 0, {*channels.values(), *named, default}
+        stranded = sa.and_(deliveries.c.state == "pending", deliveries.c.channel.not_in(known))
         with self._engine.begin() as db:
             for topic_id in db.scalars(sa.select(deliveries.c.topic_id).where(stranded).distinct()).all():
                 channel = channels.get(topic_id, default)

@@ -1,6 +1,5 @@
 """What people ask of the database; reading only."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -12,6 +11,7 @@ from monitor.records import (
     History,
     KnownTrouble,
     Receipt,
+    StoryPlace,
     Subscription,
     TopicHistory,
     Verdict,
@@ -26,7 +26,10 @@ from monitor.storage.tables import (
     deliveries,
     feeds,
     items,
+    posts,
     scores,
+    stories,
+    story_items,
     subscriptions,
     troubles,
 )
@@ -100,9 +103,11 @@ _WAITING = {
     "undelivered": _COUNT.where(OPEN),
 }
 _TOTALS = {
+    "stories": _COUNT.select_from(stories),
     "items": _COUNT.select_from(items),
     "matches": _COUNT.where(scores.c.matched),
     "alerts": _COUNT.where(alerts.c.decision == "alert"),
+    "threaded": _COUNT.where(alerts.c.decision == "thread"),
     "quiet": _COUNT.where(alerts.c.decision == "quiet"),
     "delivered": _COUNT.where(deliveries.c.state == "sent"),
     "undeliverable": _COUNT.where(deliveries.c.state == "failed"),
@@ -112,25 +117,21 @@ _TOTALS = {
 def _topics(db: sa.Connection, item_id: int) -> tuple[TopicHistory, ...]:
     decided = alerts.c.topic_id == scores.c.topic_id
     query = (
-        sa.select(
-            scores,
-            alerts.c.decision,
-            alerts.c.reason,
-            alerts.c.decided_at.label("alert_decided_at"),
-        )
+        sa.select(scores, alerts.c.decision, alerts.c.reason, alerts.c.decided_at.label("alert_decided_at"))
         .join_from(scores, alerts, sa.and_(decided, alerts.c.item_id == scores.c.item_id), isouter=True)
         .where(scores.c.item_id == item_id)
         .order_by(scores.c.score.desc())
     )
-    deliveries_of = _deliveries(db, item_id)
+    places = _places(db, item_id)
     return tuple(
         TopicHistory(
             score=score_from(row),
             verdict=_verdict(row),
             decided_at=row["alert_decided_at"],
-            deliveries=tuple(deliveries_of[row["topic_id"]]),
+            story=places.get(row["topic_id"]),
+            deliveries=_deliveries(db, item_id, row["topic_id"], places.get(row["topic_id"])),
         )
-        for row in db.execute(query).mappings()
+        for row in db.execute(query).mappings().all()
     )
 
 
@@ -140,18 +141,44 @@ def _verdict(row: Row) -> Verdict | None:
     return Verdict(decision=row["decision"], reason=row["reason"])
 
 
-def _deliveries(db: sa.Connection, item_id: int) -> dict[str, list[DeliveryStatus]]:
-    by_topic = defaultdict(list)
-    query = sa.select(deliveries).where(deliveries.c.item_id == item_id).order_by(deliveries.c.position)
-    for row in db.execute(query).mappings():
-        landed = row["receipt_ts"] is not None
-        by_topic[row["topic_id"]].append(
-            DeliveryStatus(
-                channel=row["channel"],
-                state=row["state"],
-                attempt=row["attempt"],
-                last_error=row["last_error"],
-                receipt=Receipt(channel=row["receipt_channel"], ts=row["receipt_ts"]) if landed else None,
-            )
+def _places(db: sa.Connection, item_id: int) -> dict[str, StoryPlace]:
+    """Return an item's place in a story, by topic."""
+    like = items.alias()
+    placed = sa.select(story_items, like.c.title.label("like")).where(story_items.c.item_id == item_id)
+    placed = placed.join_from(story_items, like, like.c.id == story_items.c.like_id, isouter=True)
+    found = {}
+    for row in db.execute(placed).mappings().all():
+        of_story = story_items.c.story_id == row["story_id"]
+        first = sa.select(items.c.title).join_from(items, story_items).where(of_story)
+        first = first.order_by(items.c.first_seen, items.c.id).limit(1)
+        found[row["topic_id"]] = StoryPlace(
+            story_id=row["story_id"],
+            items=db.scalar(_COUNT.where(of_story)) or 0,
+            headline=db.scalar(first) or "",
+            reason=row["reason"],
+            score=row["score"],
+            like=row["like"],
         )
-    return by_topic
+    return found
+
+
+def _deliveries(
+    db: sa.Connection, item_id: int, topic_id: str, place: StoryPlace | None
+) -> tuple[DeliveryStatus, ...]:
+    """Return the posts that tell the item's story, and what the item itself gave rise to."""
+    own = sa.and_(deliveries.c.item_id == item_id, deliveries.c.topic_id == topic_id)
+    told = sa.select(posts.c.delivery_id).where(posts.c.story_id == (place.story_id if place else None))
+    query = sa.select(deliveries).where(sa.or_(own, deliveries.c.id.in_(told)))
+    return tuple(
+        DeliveryStatus(
+            channel=row["channel"],
+            kind=row["kind"],
+            state=row["state"],
+            attempt=row["attempt"],
+            last_error=row["last_error"],
+            receipt=Receipt(channel=row["receipt_channel"], ts=row["receipt_ts"])
+            if row["receipt_ts"] is not None
+            else None,
+        )
+        for row in db.execute(query.order_by(deliveries.c.position)).mappings()
+    )

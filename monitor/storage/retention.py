@@ -21,7 +21,10 @@ from monitor.storage.tables import (
     deliveries,
     item_versions,
     items,
+    posts,
     scores,
+    stories,
+    story_items,
     tombstones,
 )
 
@@ -62,7 +65,8 @@ class SqlRetentionStore:
                 for item, title, summary in told
             ]
             db.execute(tombstones.insert().prefix_with("OR IGNORE", dialect="sqlite"), marks)
-            for table in _ABOUT_ITEMS.values():
+            _leave_stories(db, ids)
+            for table in (item_versions, scores, alerts):
                 db.execute(table.delete().where(table.c.item_id.in_(ids)))
             db.execute(items.delete().where(items.c.id.in_(ids)))
         return len(old)
@@ -89,3 +93,28 @@ def _all_told(db: sa.Connection, old: Sequence[Item]) -> Iterator[tuple[Item, st
     yield from ((item, item.title, item.summary) for item in old)
     for row in db.execute(versions.where(item_versions.c.item_id.in_(by_id))):
         yield by_id[row.item_id], row.title, row.summary
+
+
+def _leave_stories(db: sa.Connection, ids: Sequence[int]) -> None:
+    """Take items out of their stories, and remove what nobody refers to any more: stories and messages."""
+    touched = set(db.scalars(sa.select(story_items.c.story_id).where(story_items.c.item_id.in_(ids))))
+    db.execute(story_items.delete().where(story_items.c.item_id.in_(ids)))
+    db.execute(story_items.update().where(story_items.c.like_id.in_(ids)).values(like_id=None))
+    alive = set(db.scalars(sa.select(story_items.c.story_id).where(story_items.c.story_id.in_(touched))))
+    ended = touched - alive
+    told = set(db.scalars(sa.select(posts.c.delivery_id).where(posts.c.story_id.in_(ended))))
+    db.execute(posts.delete().where(posts.c.story_id.in_(ended)))
+    db.execute(deliveries.update().where(deliveries.c.story_id.in_(ended)).values(story_id=None))
+    db.execute(stories.delete().where(stories.c.id.in_(ended)))
+
+    in_use = sa.select(posts.c.delivery_id)
+    child = deliveries.alias()
+    over = sa.and_(
+        sa.or_(deliveries.c.item_id.in_(ids), deliveries.c.id.in_(told), deliveries.c.parent_id.in_(told)),
+        deliveries.c.id.not_in(in_use),
+        sa.or_(deliveries.c.parent_id.is_(None), deliveries.c.parent_id.not_in(in_use)),
+    )
+    gone = sa.select(deliveries.c.id).where(over)
+    db.execute(deliveries.delete().where(deliveries.c.parent_id.in_(gone)))
+    db.execute(deliveries.delete().where(over, ~sa.exists().where(child.c.parent_id == deliveries.c.id)))
+    db.execute(deliveries.update().where(deliveries.c.item_id.in_(ids)).values(item_id=None))

@@ -306,6 +306,8 @@ stories = sa.Table(
     sa.Column("opened_at", Utc, nullable=False),
     sa.Column("touched_at", Utc, nullable=False),
     sa.Index("ix_stories_topic_id", "topic_id", "touched_at"),
+    # Never given twice: people and other programs refer to stories by it.
+    sqlite_autoincrement=True,
 )
 
 story_items = sa.Table(
@@ -350,6 +352,7 @@ posts = sa.Table(
     sa.Column("loud_toll", sa.Integer, nullable=False),
     # None: nobody is to be reminded, or somebody has acknowledged it.
     sa.Column("remind_at", Utc),
+    sa.Column("remind_seconds", sa.Float),
     sa.Column("reminders", sa.Integer, nullable=False, server_default="0"),
     sa.Column("acked_by", sa.Text),
     sa.Column("acked_at", Utc),
@@ -414,6 +417,7 @@ deliveries = sa.Table(
     sa.Column("settled_at", Utc),
     sa.Index("ix_deliveries_item_id", "item_id"),
     sa.Index("ix_deliveries_story_id", "story_id"),
+    sa.Index("ix_deliveries_channel", "channel", "position"),
     sa.Index("ix_deliveries_parent_id", "parent_id"),
     # What people react to is known by where it stands.
     sa.Index("ix_deliveries_receipt_ts", "receipt_ts"),

@@ -1,4 +1,5 @@
-"""The service's own HTTP: ``/healthz`` (the loop turns), ``/readyz`` (the work gets done), hubs' calls."""
+"""The service's own HTTP: ``/healthz`` (the loop turns), ``/readyz`` (the work gets done), hubs' calls,
+and feeds of alerts."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,7 +12,10 @@ from monitor.health import Health
 from monitor.storage import Ledger
 from monitor.subscribe import Subscribe
 from monitor.threads import OwnThread
+from monitor.web.alerts_feed import AlertFeeds, alert_feed_routes
 from monitor.web.callbacks import callback_routes
+
+__all__ = ["AlertFeeds", "serve"]
 
 
 @asynccontextmanager
@@ -25,10 +29,11 @@ async def serve(
     now: Callable[[], datetime],
     longest_interval: timedelta,
     subscribe: Subscribe | None = None,
+    alert_feeds: AlertFeeds | None = None,
 ) -> AsyncIterator[int]:
     """Answer on ``host:port`` (0 for any free one) until the context ends; yield the port.
 
-    Hubs are answered where there is ``subscribe`` to answer them.
+    Hubs are answered where there is ``subscribe`` to answer them; ``alert_feeds`` is what other tools get.
     """
 
     async def healthz(_request: web.Request) -> web.Response:
@@ -48,6 +53,8 @@ async def serve(
     application.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
     if subscribe is not None:
         application.add_routes(callback_routes(subscribe))
+    if alert_feeds is not None:
+        application.add_routes(alert_feed_routes(alert_feeds, database))
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:

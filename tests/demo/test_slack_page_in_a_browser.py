@@ -5,12 +5,14 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from PIL import Image
 from service_parts import until
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -64,6 +66,18 @@ async def test_the_page_shows_channels_and_messages_and_runs_nothing_of_theirs(
     assert "news-alerts" in page, "the other channel is listed"
     assert "&lt;img src=x onerror" in page, "markup is shown as text"
     assert "<title>owned" not in page
+
+
+async def test_the_page_shows_a_file_of_a_message(
+    standin: SlackStandIn, slack: AsyncWebClient, chromium: str, tmp_path: Path
+) -> None:
+    data = BytesIO()
+    Image.new("RGB", (2, 2)).save(data, "PNG")
+    uploaded = await slack.files_upload_v2(filename="chart.png", content=data.getvalue())
+    block = {"type": "image", "alt_text": "A chart", "slack_file": {"id": uploaded["file"]["id"]}}
+    await slack.chat_postMessage(channel="isis-watch", text="a", blocks=[block])
+    page = await dom(chromium, tmp_path, f"{standin.url}#isis-watch")
+    assert f'src="/files/{uploaded["file"]["id"]}" alt="A chart"' in page
 
 
 class Page:

@@ -3,6 +3,7 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import aiohttp
 import pytest
@@ -15,13 +16,42 @@ from monitor.demo.slack_methods import ALL_SCOPES
 from monitor.demo.slack_render import rendered
 from monitor.notify import Notifier, open_slack
 from monitor.notify.slack import SlackNotifier
-from monitor.records import InDoubt, NotPosted, Posted, PostOutcome, Receipt
+from monitor.records import (
+    STORIES_PER_PAGE,
+    Delivery,
+    Entry,
+    InDoubt,
+    Listing,
+    NotPosted,
+    Posted,
+    PostOutcome,
+    Receipt,
+    Update,
+)
 
 CHANNEL = "news-alerts"
 ADDRESS = "https://wire.example/1"
 STARTED = datetime.now(UTC)
 """Before every post of this file: deliveries look for themselves from their first try on."""
 TRIED = delivery(first_try_at=STARTED)
+FOLLOWED = Update(
+    topic_name="Patrols",
+    title="Report number 1 of the patrol",
+    reason="follow_up",
+    entries=(
+        Entry(
+            topic_name="Patrols",
+            title="A second camp is found",
+            url="https://daily.example/2",
+            source="Daily",
+            published=None,
+            first_seen=STARTED,
+            score=71.0,
+        ),
+    ),
+    sources=2,
+    score=80.0,
+)
 
 HOSTILE = [
     "<!channel> everybody",
@@ -254,6 +284,158 @@ async def test_failing_to_look_leaves_the_doubt(
     assert kind_of(await slack.look_up(TRIED)) == "again"
 
 
+# --- threads and edits -------------------------------------------------------------------------------
+
+
+async def posted(slack: Notifier, told: Delivery) -> Receipt:
+    outcome = await slack.post(told)
+    assert isinstance(outcome, Posted), outcome
+    return outcome.receipt
+
+
+def reply(parent: Receipt, **changes: Any) -> Delivery:
+    return replace(TRIED, **{"id": "r1", "kind": "reply", "parent": parent, "message": FOLLOWED, **changes})
+
+
+def edit(parent: Receipt, **changes: Any) -> Delivery:
+    grown = message(sources=("Wire", "Daily"), items=7)
+    return replace(TRIED, **{"id": "e1", "kind": "edit", "parent": parent, "message": grown, **changes})
+
+
+@pytest.mark.parametrize("broadcast", [True, False])
+async def test_a_reply_goes_into_its_thread(slack: Notifier, standin: SlackStandIn, broadcast: bool) -> None:
+    parent = await posted(slack, delivery())
+    # Whatever the delivery's channel is called: its parent says where the thread is.
+    told = await posted(slack, reply(parent, channel="#renamed-since", broadcast=broadcast))
+    _, stored = standin.messages(CHANNEL)
+    assert told == Receipt(channel=standin.channel_id(CHANNEL), ts=stored.ts)
+    assert (stored.thread_ts, stored.broadcast) == (parent.ts, broadcast)
+    assert stored.metadata == {"event_type": "monitor_alert", "event_payload": {"d": "r1", "a": 1}}
+    assert rendered(stored).previews == ()
+
+
+async def test_a_reply_to_a_message_that_somebody_deleted_stands_by_itself(
+    slack: Notifier, standin: SlackStandIn
+) -> None:
+    parent = await posted(slack, delivery())
+    client = AsyncWebClient(token=TOKEN, base_url=standin.api_url, retry_handlers=[])
+    await client.chat_delete(channel=parent.channel, ts=parent.ts)
+    told = await posted(slack, reply(parent, broadcast=True))
+    (stored,) = standin.messages(CHANNEL)
+    assert (stored.ts, stored.thread_ts, stored.broadcast) == (told.ts, None, False)
+
+
+@pytest.mark.parametrize("broadcast", [True, False])
+async def test_a_reply_in_doubt_is_found_in_its_thread(
+    slack: Notifier, standin: SlackStandIn, broadcast: bool
+) -> None:
+    parent = await posted(slack, delivery())
+    for number in range(250):
+        standin.say(CHANNEL, f"chatter {number}", thread_ts=parent.ts)
+    told = reply(parent, broadcast=broadcast)
+    assert await slack.look_up(told) == NotPosted(reason="looked, and it is not there")
+    standin.fail("drop_after")
+    assert kind_of(await slack.post(told)) == "in doubt"
+    stored = standin.messages(CHANNEL)[-1]
+    assert await slack.look_up(told) == Posted(receipt=Receipt(channel=parent.channel, ts=stored.ts))
+    assert standin.requests["conversations.history"] == 0
+
+
+async def test_a_reply_in_doubt_whose_thread_is_gone_is_looked_for_in_the_channel(
+    slack: Notifier, standin: SlackStandIn
+) -> None:
+    parent = Receipt(channel=standin.channel_id(CHANNEL), ts="1.000000")
+    told = reply(parent)
+    assert await slack.look_up(told) == NotPosted(reason="looked, and it is not there")
+    receipt = await posted(slack, told)
+    assert await slack.look_up(told) == Posted(receipt=receipt)
+
+
+async def test_an_edit_changes_what_its_message_says_and_nothing_else(
+    slack: Notifier, standin: SlackStandIn
+) -> None:
+    parent = await posted(slack, delivery())
+    assert await posted(slack, edit(parent)) == parent
+    (stored,) = standin.messages(CHANNEL)
+    assert stored.edited
+    assert "2 independent sources" in rendered(stored).text
+    assert rendered(stored).previews == ()
+    assert stored.metadata == {"event_type": "monitor_alert", "event_payload": {"d": "d1", "a": 1}}
+    assert await slack.look_up(TRIED) == Posted(receipt=parent), "it is still found by its own id"
+
+
+@pytest.mark.parametrize(
+    "kind", ["drop_before", "drop_after", "error_500_after", "internal_error_after", "garbage", "rate_limit"]
+)
+async def test_an_edit_whose_end_nobody_knows_is_made_again(
+    slack: Notifier, standin: SlackStandIn, kind: Kind
+) -> None:
+    parent = await posted(slack, delivery())
+    standin.fail(kind, method="chat.update", retry_after=7)
+    outcome = await slack.post(edit(parent))
+    assert kind_of(outcome) == "again"
+    if kind == "rate_limit":
+        assert outcome == NotPosted(reason="ratelimited", retry_after=timedelta(seconds=7))
+    assert kind_of(await slack.look_up(edit(parent))) == "again"
+    assert await posted(slack, edit(parent)) == parent
+
+
+@pytest.mark.parametrize("error", ["message_not_found", "cant_update_message", "edit_window_closed"])
+async def test_what_cannot_be_edited_any_more_is_given_up(
+    slack: Notifier, standin: SlackStandIn, error: str
+) -> None:
+    parent = await posted(slack, delivery())
+    standin.fail("error", method="chat.update", error=error)
+    assert await slack.post(edit(parent)) == NotPosted(reason=error, hopeless=True)
+
+
+async def test_an_edit_found_malformed_is_one_literal_paragraph(
+    slack: Notifier, standin: SlackStandIn
+) -> None:
+    parent = await posted(slack, delivery())
+    standin.fail("error", method="chat.update", error="msg_blocks_too_long")
+    hostile = message(title="*bold* <!here> :fire:")
+    assert await posted(slack, edit(parent, message=hostile)) == parent
+    shown = rendered(standin.messages(CHANNEL)[0])
+    assert hostile.title in shown.text
+    assert (shown.mentions, shown.emoji, shown.styled) == ((), (), ())
+    standin.fail("error", method="chat.update", error="msg_blocks_too_long", times=2)
+    assert await slack.post(edit(parent)) == NotPosted(reason="msg_blocks_too_long", hopeless=True)
+
+
+async def test_a_list_of_three_hundred_stories_is_all_there(slack: Notifier, standin: SlackStandIn) -> None:
+    stories = tuple(
+        Entry(
+            topic_name=f"Topic {n % 7}",
+            title=f"Story number {n}.",
+            url=f"https://wire{n}.example/{'x' * n}",
+            source="Wire",
+            published=None,
+            first_seen=STARTED,
+            score=60.0,
+        )
+        for n in range(300)
+    )
+    parent: Receipt | None = None
+    for page, first in enumerate(range(0, 300, STORIES_PER_PAGE)):
+        listing = Listing(
+            why="burst",
+            stories=stories[first : first + STORIES_PER_PAGE],
+            total=300,
+            since=STARTED,
+            until=STARTED,
+            page=page,
+        )
+        receipt = await posted(
+            slack, delivery(id=f"l{page}", message=listing, kind="reply" if parent else "post", parent=parent)
+        )
+        parent = parent or receipt
+    first_page, *others = standin.messages(CHANNEL)
+    assert all(page.thread_ts == first_page.ts and not page.broadcast for page in others)
+    text = "\n".join(rendered(page).text for page in (first_page, *others))
+    assert all(f"Story number {n}.  wire{n}.example" in text for n in range(300))
+
+
 # --- messages --------------------------------------------------------------------------------------
 
 
@@ -285,7 +467,7 @@ async def test_nothing_from_a_feed_mentions_links_or_formats(
 ) -> None:
     if not blocks:
         standin.fail("error", error="invalid_blocks")
-    hostile = message(title=title, summary=title, author=title, source=title, also_in=(title,))
+    hostile = message(title=title, summary=title, author=title, source=title, sources=(title, title), items=2)
     assert kind_of(await slack.post(delivery(message=hostile))) == "posted"
     (stored,) = standin.messages(CHANNEL)
     shown = rendered(stored)
@@ -293,7 +475,7 @@ async def test_nothing_from_a_feed_mentions_links_or_formats(
     assert [link.url for link in shown.links] == ([ADDRESS] if blocks else [])
     assert shown.emoji == ()
     assert shown.previews == ()
-    assert all(span.text == title for span in shown.styled)
+    assert {span.text for span in shown.styled} <= {title, "Score 80", "2 independent sources", "2 items"}
     assert title in shown.text
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from service_parts import MATCHING, TOKEN, Outlet
 
-from monitor.app import Pipeline, Tempo, open_pipeline
 from monitor.configuration import load_configuration
 from monitor.demo.slack import SlackStandIn
 from monitor.demo.slack_render import rendered
 from monitor.notify import open_slack
+from monitor.pipeline import Pipeline, Tempo, open_pipeline
 
 pytestmark = pytest.mark.slow
 

@@ -1,203 +1,404 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from builders import ALERT, HOUR, NOW, item, keyed, message, score, stored_items, stored_matches, topic
+from alerting import EVENTS, Desk, event, settings
+from builders import ALERT, HOUR, NOW, keyed, outcome, score, stored_items, topic
 
-from monitor.alert import Alert, AlertReport, message_for, new_delivery
-from monitor.records import KeyedItem, Match, Message, Topic
+from monitor.dispatch import GATHER, REMINDERS
+from monitor.records import (
+    ChannelPlan,
+    Content,
+    Level,
+    Listing,
+    Message,
+    QuietHours,
+    Reminder,
+    Route,
+    Topic,
+    Update,
+)
+from monitor.records.sent import STORIES_PER_PAGE
 from monitor.storage import Storage
 from monitor.threads import OwnThread
 
-HEADLINE = "Patrol finds a camp near Rutba"
-MAX_AGE = timedelta(hours=48)
-Start = Callable[..., Alert]
+NEWS = "#news-alerts"
+MINUTE = timedelta(minutes=1)
+Open = Callable[..., Desk]
 
 
 @pytest.fixture
-def reports() -> list[AlertReport]:
-    return []
+def open_desk(storage: Storage, database: OwnThread) -> Iterator[Open]:
+    opened = list[Desk]()
+
+    def open_desk(*topics: Topic, **settings: Any) -> Desk:
+        opened.append(Desk(storage, database, *(topics or (topic(),)), **settings))
+        return opened[-1]
+
+    yield open_desk
+    for desk in opened:
+        desk.encoding.close()
 
 
-@pytest.fixture
-def start(storage: Storage, database: OwnThread, reports: list[AlertReport]) -> Start:
-    def start(*topics: Topic) -> Alert:
-        return Alert(
-            store=storage.alerts,
-            database=database,
-            topics={known.id: known for known in topics},
-            max_age=MAX_AGE,
-            now=lambda: NOW,
-            on_report=reports.append,
-        )
-
-    return start
+def messages(told: list[tuple[str, bool, Content]]) -> list[tuple[str, bool]]:
+    return [(kind, broadcast) for kind, broadcast, _ in told]
 
 
-def matched(storage: Storage, shown: KeyedItem, *topic_ids: str, **of_feed: Any) -> None:
-    """One more item that matches these topics, from the feed called ``name``."""
-    name = of_feed.pop("name", "Wire")
-    found = stored_items(storage, shown, name=name, url=f"https://{name}.example/", **of_feed)[-1]
-    scores = [score(found.id, topic_id=topic_id) for topic_id in topic_ids or ("patrols",)]
-    storage.scores.record_scores([found], scores, NOW)
+def only(told: list[tuple[str, bool, Content]], kind: str) -> Any:
+    (content,) = [content for of, _, content in told if of == kind]
+    return content
 
 
-def reasons(reports: list[AlertReport]) -> list[str]:
-    return [report.verdict.reason for report in reports]
+# --- stories ----------------------------------------------------------------------------------------------
 
 
-def outbox(storage: Storage, channel: str = "#news-alerts") -> list[str]:
-    """The titles that wait for a channel, in order."""
-    titles = []
-    while waiting := storage.deliveries.next_delivery(channel):
-        message = waiting[0].message
-        assert isinstance(message, Message)
-        titles.append(message.title)
-        storage.deliveries.record_state(waiting[0].id, "failed", "looked at")
-    return titles
+async def test_matches_become_messages_in_the_order_of_their_items(open_desk: Open) -> None:
+    desk = open_desk()
+    assert await desk.decide(*(event(n) for n in range(9))) == ["new"] * 9
+    assert [content.title for _, _, content in desk.told()] == list(EVENTS[:9])  # type: ignore[union-attr]
+    assert desk.storage.alerts.undecided(9) == []
 
 
-async def test_matches_become_deliveries_in_the_order_of_their_items(
-    start: Start, storage: Storage, reports: list[AlertReport]
-) -> None:
-    stored_matches(storage, 120)
-    assert await start(topic()).work() == 120
-    assert [report.match.item.key for report in reports] == [f"key-{n}" for n in range(1, 121)]
-    assert set(reasons(reports)) == {"new"}
-    assert outbox(storage) == [keyed(n).item.title for n in range(1, 121)]
-    assert storage.alerts.undecided(9) == []
+async def test_a_match_is_decided_once(open_desk: Open) -> None:
+    desk = open_desk()
+    await desk.decide(event(0), event(1))
+    assert await desk.stage.work() == 0
+    assert desk.storage.ledger.counts()["alerts"] == desk.storage.ledger.counts()["undelivered"] == 2
 
 
-async def test_a_match_is_decided_once(start: Start, storage: Storage, reports: list[AlertReport]) -> None:
-    stored_matches(storage, 3)
-    alert = start(topic())
-    assert [await alert.work(), await alert.work()] == [3, 0]
-    assert len(reports) == 3
-    assert storage.ledger.counts()["alerts"] == storage.ledger.counts()["undelivered"] == 3
+async def test_what_tells_the_same_event_goes_into_its_thread_and_edits_the_message(open_desk: Open) -> None:
+    desk = open_desk()
+    assert await desk.decide(event(0)) == ["new"]
+    (parent,) = desk.delivered()
+    assert await desk.decide(event(0, 1), points=90) == ["follow_up"]
+    reply, edit = desk.delivered()
+    assert (reply.kind, reply.broadcast, edit.kind) == ("reply", False, "edit")
+    assert reply.parent == edit.parent is not None
+    assert isinstance(reply.message, Update)
+    assert (reply.message.title, reply.message.sources, len(reply.message.entries)) == (EVENTS[0], 2, 1)
+    assert isinstance(edit.message, Message)
+    assert isinstance(parent.message, Message)
+    assert (edit.message.title, edit.message.items, edit.message.score) == (EVENTS[0], 2, 90.0)
+    assert edit.message.sources == ("outlet0.example", "outlet1.example")
+    assert edit.message.latest is not None
+    assert parent.message.sources == ("outlet0.example",)
 
 
-async def test_one_item_may_alert_several_topics_each_in_its_channel(
-    start: Start, storage: Storage, reports: list[AlertReport]
-) -> None:
-    matched(storage, keyed(1, title=HEADLINE), "a", "b")
-    await start(topic(id="a", channel="#a", name="A"), topic(id="b", channel="#b", name="B")).work()
-    assert [report.topic_name for report in reports] == ["A", "B"]
-    assert outbox(storage, "#a") == outbox(storage, "#b") == [HEADLINE]
+async def test_what_follows_before_the_message_has_gone_is_in_it(open_desk: Open) -> None:
+    desk = open_desk()
+    assert await desk.decide(event(0), event(0, 1), event(0, 2)) == ["new", "follow_up", "follow_up"]
+    ((kind, _, content),) = desk.told()
+    assert isinstance(content, Message)
+    assert (kind, content.items, len(content.sources)) == ("post", 3, 3)
 
 
-async def test_two_topics_may_share_a_channel(start: Start, storage: Storage) -> None:
-    matched(storage, keyed(1, title=HEADLINE), "a", "b")
-    await start(topic(id="a"), topic(id="b")).work()
-    assert outbox(storage) == [HEADLINE, HEADLINE]
+async def test_updates_of_a_story_are_gathered(open_desk: Open) -> None:
+    desk = open_desk(alerts=settings(update_every=10 * MINUTE))
+    await desk.decide(event(0))
+    desk.delivered()
+    await desk.decide(event(0, 1))
+    assert messages(desk.told()) == [("reply", False), ("edit", False)]
+    await desk.decide(event(0, 2), event(0, 3))
+    assert desk.told() == []
+    desk.wait(10 * MINUTE)
+    told = desk.told()
+    assert messages(told) == [("reply", False), ("edit", False)]
+    assert len(only(told, "reply").entries) == 2
+    assert only(told, "edit").items == 4
 
 
 @pytest.mark.parametrize(
     "copy",
     [
-        keyed(2, title=HEADLINE.upper(), url="https://other.example/2"),
-        keyed(2, title="Camp found", url="https://wire.example/1?utm_medium=rss"),
+        event(0, url="https://other.example/a"),
+        event(0, title="Flood", url="https://outlet0.example/0?utm_medium=rss"),
     ],
     ids=["headline", "address"],
 )
-async def test_a_copy_in_another_feed_is_told_once(
-    start: Start, storage: Storage, reports: list[AlertReport], copy: KeyedItem
-) -> None:
-    matched(storage, keyed(1, title=HEADLINE))
-    matched(storage, copy, name="Other")
-    await start(topic()).work()
-    first, second = reports
-    assert (first.verdict.reason, second.verdict.reason) == ("new", "duplicate")
-    assert second.verdict.duplicate_of == first.match.item.id
-    assert outbox(storage) == [HEADLINE]
+async def test_a_copy_is_counted_and_stays_quiet(open_desk: Open, copy: Any) -> None:
+    desk = open_desk()
+    await desk.decide(event(0))
+    desk.delivered()
+    feed = {"name": "Other"}
+    assert await desk.decide(copy, **feed) == ["duplicate"]
+    assert all(kind == "edit" for kind, _, _ in desk.told())
 
 
-async def test_a_copy_that_comes_later_is_a_duplicate_of_the_first(
-    start: Start, storage: Storage, reports: list[AlertReport]
-) -> None:
-    alert = start(topic())
-    for n, name in enumerate(("Wire", "Other", "Third")):
-        matched(storage, keyed(n, title=HEADLINE), name=name)
-        await alert.work()
-    assert reasons(reports) == ["new", "duplicate", "duplicate"]
-    assert {report.verdict.duplicate_of for report in reports[1:]} == {reports[0].match.item.id}
+async def test_a_copy_from_the_same_source_changes_nothing(open_desk: Open) -> None:
+    desk = open_desk()
+    await desk.decide(event(0))
+    desk.delivered()
+    again = keyed(77, title=EVENTS[0], summary="", published=None, url="https://outlet0.example/again")
+    assert await desk.decide(again) == ["duplicate"]
+    assert desk.told() == []
 
 
-async def test_what_stayed_quiet_does_not_silence_its_copy(
-    start: Start, storage: Storage, reports: list[AlertReport]
-) -> None:
-    matched(storage, keyed(1, title=HEADLINE, published=NOW - 3 * MAX_AGE))
-    matched(storage, keyed(2, title=HEADLINE), name="Other")
-    await start(topic()).work()
-    assert reasons(reports) == ["too_old", "new"]
+async def test_items_of_one_feed_that_share_a_page_are_different_stories(open_desk: Open) -> None:
+    desk = open_desk()
+    page = "https://outlet0.example/live"
+    assert await desk.decide(event(0, url=page), event(1, url=page)) == ["new", "new"]
 
 
-async def test_a_duplicate_for_one_topic_is_news_for_another(
-    start: Start, storage: Storage, reports: list[AlertReport]
-) -> None:
-    matched(storage, keyed(1, title=HEADLINE), "a")
-    matched(storage, keyed(2, title=HEADLINE), "a", "b", name="Other")
-    await start(topic(id="a"), topic(id="b", channel="#b")).work()
-    assert reasons(reports) == ["new", "duplicate", "new"]
+async def test_what_stayed_quiet_does_not_silence_its_copy(open_desk: Open) -> None:
+    desk = open_desk()
+    old = event(0, published=NOW - timedelta(days=5))
+    assert await desk.decide(old, event(0, 1)) == ["too_old", "new"]
 
 
-async def test_a_match_of_a_topic_that_is_gone_stays_quiet(
-    start: Start, storage: Storage, reports: list[AlertReport]
-) -> None:
-    matched(storage, keyed(1), "gone", "patrols")
-    await start(topic()).work()
-    assert [(report.topic_name, report.verdict.reason) for report in reports] == [
-        ("gone", "topic_gone"),
-        ("Patrols", "new"),
+async def test_a_story_is_told_each_topic_in_its_channel(open_desk: Open) -> None:
+    desk = open_desk(topic(id="a", channel="#a", name="A"), topic(id="b", channel="#b", name="B"))
+    assert await desk.decide(event(0)) == ["new", "new"]
+    assert [report.topic_name for report in desk.reports] == ["A", "B"]
+    assert messages(desk.told("#a")) == messages(desk.told("#b")) == [("post", False)]
+
+
+async def test_a_match_of_a_topic_that_is_gone_stays_quiet(open_desk: Open) -> None:
+    desk = open_desk()
+    found = stored_items(desk.storage, event(0))[-1]
+    desk.storage.scores.record_scores([found], [score(found.id, topic_id="gone")], NOW)
+    await desk.stage.work()
+    (report,) = desk.reports
+    assert (report.topic_name, report.verdict.reason) == ("gone", "topic_gone")
+
+
+async def test_a_silence_mutes_and_a_later_item_tells_the_story(open_desk: Open) -> None:
+    desk = open_desk()
+    desk.storage.silences.add(
+        topic_id="patrols",
+        feed=None,
+        term="dam",
+        until=NOW + HOUR,
+        author="me",
+        reason="drill",
+        now=NOW,
+    )
+    assert await desk.decide(event(0), event(1)) == ["silenced", "new"]
+    desk.wait(2 * HOUR)
+    assert await desk.decide(event(0, 1)) == ["new"]
+
+
+async def test_a_restart_remembers_the_stories(open_desk: Open) -> None:
+    await open_desk().decide(event(0), event(1))
+    desk = open_desk()
+    assert await desk.decide(event(0, 1), event(2)) == ["follow_up", "new"]
+
+
+async def test_stories_that_were_split_by_hand_are_read_again(open_desk: Open) -> None:
+    desk = open_desk()
+    await desk.decide(event(0), event(0, 1), event(1))
+    (first,) = [of for of in desk.storage.stories.stories("patrols", NOW - HOUR) if len(of.items) == 2]
+    desk.storage.stories.split(first.id, frozenset({first.items[1].match.item.id}), by="me", now=NOW)
+    desk.delivered()
+    assert await desk.decide(event(0, 2)) == ["new"]
+    sizes = [len(of.items) for of in desk.storage.stories.stories("patrols", NOW - HOUR)]
+    assert sorted(sizes) == [1, 1, 2]
+
+
+# --- what is loud -----------------------------------------------------------------------------------------
+
+
+async def test_many_more_sources_are_shown_in_the_channel_twice_in_forty(open_desk: Open) -> None:
+    desk = open_desk(alerts=settings(cooldown=10 * MINUTE))
+    told = list[tuple[str, bool, Content]]()
+    reasons = list[str]()
+    for n in range(40):
+        reasons += await desk.decide(event(0, n))
+        told += desk.told()
+        desk.wait(3 * MINUTE)
+    desk.wait(HOUR)
+    told += desk.told()
+    assert [kind for kind, _, _ in told].count("post") == 1
+    assert 1 <= sum(broadcast for _, broadcast, _ in told) <= 2
+    assert reasons.count("more_sources") == 2
+    assert reasons[0] == "new"
+    last = [content for kind, _, content in told if kind == "edit"][-1]
+    assert isinstance(last, Message)
+    assert (last.items, len(last.sources)) == (40, 40)
+    replies = [content for kind, _, content in told if kind == "reply"]
+    assert sum(len(one.entries) for one in replies if isinstance(one, Update)) == 39
+
+
+async def test_a_broadcast_waits_until_the_channel_has_been_calm(open_desk: Open) -> None:
+    desk = open_desk(alerts=settings(cooldown=HOUR))
+    await desk.decide(event(0))
+    desk.delivered()
+    deadly = event(0, 1, summary="At least 40 people killed")
+    assert await desk.decide(deadly) == ["development"]
+    assert messages(desk.told()) == [("edit", False)]
+    desk.wait(HOUR)
+    assert messages(desk.told()) == [("reply", True)]
+
+
+# --- many at once -----------------------------------------------------------------------------------------
+
+
+def many(count: int) -> list[Any]:
+    """Items about as many different events: look-alikes that only a number tells apart."""
+    return [
+        event(
+            0, n, title=f"Magnitude {n}.5 quake shakes Orlan valley once more", url=f"https://a.example/{n}"
+        )
+        for n in range(1, count + 1)
     ]
-    assert storage.ledger.counts()["undelivered"] == 1
 
 
-async def test_the_message_names_the_other_feeds(start: Start, storage: Storage) -> None:
-    for name in ("Wire", "Other", "Third"):
-        matched(storage, keyed(1, title=HEADLINE), name=name)
-    await start(topic()).work()
-    waiting = storage.deliveries.next_delivery("#news-alerts")
-    assert waiting is not None
-    message = waiting[0].message
-    assert isinstance(message, Message)
-    assert message.source == "Wire"
-    assert message.also_in == ("Other", "Third")
+async def test_a_burst_is_one_message_that_lists_its_stories(open_desk: Open) -> None:
+    desk = open_desk(alerts=settings(most_per_topic=5))
+    shown = many(70)
+    for one in shown:
+        desk.show(one)
+    await desk.stage.work()
+    assert [report.verdict.reason for report in desk.reports] == ["new"] * 5 + ["burst"] * 65
+    assert messages(desk.told()) == [("post", False)] * 5
+    desk.wait(GATHER)
+    told = desk.told()
+    assert messages(told) == [("post", False), *[("reply", False)] * -(-65 // STORIES_PER_PAGE - -1)]
+    listings = [content for _, _, content in told if isinstance(content, Listing)]
+    assert [content.page for content in listings] == list(range(len(listings)))
+    assert listings[0].total == 65
+    assert dict(listings[0].counts) == {"Patrols": 65}
+    titles = [entry.title for content in listings for entry in content.stories]
+    assert titles == [one.item.title for one in shown[5:]]
 
 
-def test_a_message_tells_what_is_known() -> None:
-    match = Match(item=item(author="R. Eporter"), score=score())
-    told = message_for(match, topic(mention="here"), ["Other"])
-    assert told == message(author="R. Eporter", mention="here", also_in=("Other",))
+async def test_a_burst_that_goes_on_joins_its_list(open_desk: Open) -> None:
+    desk = open_desk(alerts=settings(most_per_topic=1))
+    shown = many(6)
+    await desk.decide(*shown[:3])
+    desk.wait(GATHER)
+    assert messages(desk.told()) == [("post", False), ("post", False)]
+    assert await desk.decide(*shown[3:5]) == ["burst", "burst"]
+    desk.wait(GATHER)
+    told = desk.told()
+    assert sorted(messages(told)) == [("edit", False), ("reply", False)]
+    assert only(told, "edit").total == 4
+    assert len(only(told, "reply").stories) == 2
+    desk.wait(HOUR)
+    assert await desk.decide(shown[5]) == ["new"]
 
 
-def test_a_delivery_has_an_id_of_its_own_for_ever() -> None:
-    def identity(topic_id: str = "patrols", channel: str = "#c", **of_item: Any) -> str:
-        return new_delivery(item(**of_item), topic_id, channel, message()).id
+async def test_what_is_late_comes_in_one_list(open_desk: Open) -> None:
+    desk = open_desk()
+    old = NOW - 5 * HOUR
+    assert await desk.decide(*(event(n, published=old) for n in range(4))) == ["late"] * 4
+    assert desk.told() == []
+    desk.wait(GATHER)
+    ((kind, _, content),) = desk.told()
+    assert isinstance(content, Listing)
+    assert (kind, content.why, content.total) == ("post", "late", 4)
 
-    ids = {
-        identity(),
-        identity(topic_id="other"),
-        identity(channel="#d"),
-        identity(id=2),
-        identity(first_seen=NOW + HOUR),
-    }
-    assert len(ids) == 5
-    assert identity(title="Edited", key="made anew") == identity()
-    # Rows of older versions are known by it: it may never change.
-    assert identity() == "cg3k4evajzsc7lmyjftm2so3g4"
-    assert all(len(known) == 26 and known.isalnum() for known in ids)
+
+async def test_a_late_story_alone_is_told_as_itself_and_grows(open_desk: Open) -> None:
+    desk = open_desk()
+    assert await desk.decide(event(0, published=NOW - 5 * HOUR)) == ["late"]
+    desk.wait(GATHER)
+    ((kind, _, content),) = desk.told()
+    assert isinstance(content, Message)
+    assert (kind, content.title) == ("post", EVENTS[0])
+    assert await desk.decide(event(0, 1)) == ["follow_up"]
+    told = desk.told()
+    assert messages(told) == [("reply", False), ("edit", False)]
+    assert only(told, "edit").items == 2
+
+
+async def test_quiet_hours_hold_and_summarise(open_desk: Open) -> None:
+    hours = QuietHours(begin=NOW.time(), end=(NOW + 8 * HOUR).time(), time_zone="UTC")
+    desk = open_desk(channels={NEWS: ChannelPlan(channel=NEWS, quiet_hours=hours)})
+    assert await desk.decide(event(0), event(1), event(0, 1)) == ["held", "held", "follow_up"]
+    desk.wait(7 * HOUR)
+    assert desk.told() == []
+    desk.wait(HOUR)
+    told = desk.told()
+    assert isinstance(only(told, "post"), Listing)
+    assert [entry.title for entry in only(told, "post").stories] == [EVENTS[0], EVENTS[1]]
+    assert len(only(told, "reply").entries) == 1
+
+
+# --- routes -----------------------------------------------------------------------------------------------
+
+
+def duty(**changes: Any) -> Route:
+    plain: dict[str, Any] = {"name": "Duty", "channels": ("#duty",), "level": "urgent", "mention": "here"}
+    return Route(**plain | changes)
+
+
+async def test_a_story_that_grows_into_a_route_is_told_there(open_desk: Open) -> None:
+    desk = open_desk(routes=[duty(least_sources=3)])
+    assert await desk.decide(event(0), event(0, 1), event(0, 2)) == ["new", "follow_up", "routed"]
+    ((_, _, content),) = desk.told("#duty")
+    assert isinstance(content, Message)
+    assert (content.level, content.mention, content.items) == ("urgent", "here", 3)
+    assert messages(desk.told()) == [("post", False)]
+
+
+@pytest.mark.parametrize(("level", "reason"), [("urgent", "escalated"), ("routine", "follow_up")])
+async def test_a_story_that_becomes_urgent_is_shown_again_at_once(
+    open_desk: Open, level: Level, reason: str
+) -> None:
+    mention = "here" if level == "urgent" else None
+    desk = open_desk(routes=[duty(channels=(NEWS,), least_sources=2, level=level, mention=mention)])
+    await desk.decide(event(0))
+    desk.delivered()
+    assert await desk.decide(event(0, 1)) == [reason]
+    told = desk.told()
+    assert messages(told)[0] == ("reply", level == "urgent")
+    assert only(told, "reply").mention == mention
+
+
+async def test_the_first_message_can_wait_for_more_sources(open_desk: Open) -> None:
+    desk = open_desk(alerts=settings(wait_before_first=10 * MINUTE))
+    await desk.decide(event(0), event(0, 1))
+    assert desk.told() == []
+    desk.wait(10 * MINUTE)
+    ((_, _, content),) = desk.told()
+    assert isinstance(content, Message)
+    assert content.items == 2
+
+
+async def test_readers_are_reminded_until_somebody_acknowledges(open_desk: Open) -> None:
+    desk = open_desk(routes=[duty(remind_after=30 * MINUTE)])
+    await desk.decide(event(0))
+    desk.delivered("#duty")
+    for count in range(1, REMINDERS + 1):
+        desk.wait(30 * MINUTE)
+        await desk.stage.work()
+        ((kind, broadcast, content),) = desk.told("#duty")
+        assert isinstance(content, Reminder)
+        assert (kind, broadcast, content.count, content.title) == ("reply", True, count, EVENTS[0])
+        assert content.mention == "here"
+    desk.wait(HOUR)
+    await desk.stage.work()
+    assert desk.told("#duty") == []
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------
 
 
 async def test_a_match_that_cannot_be_decided_holds_up_no_other(
-    start: Start, storage: Storage, reports: list[AlertReport], caplog: pytest.LogCaptureFixture
+    open_desk: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stored_matches(storage, 3)
-    first, _, last = storage.alerts.undecided(3)
+    desk = open_desk()
+    for n in range(3):
+        desk.show(event(n))
+    first, _, last = desk.storage.alerts.undecided(3)
     # What stands in the outbox under an id already cannot be put there again.
-    taken = new_delivery(first.item, "patrols", "#news-alerts", message())
-    storage.alerts.record_decision(last, ALERT, [taken], NOW)
+    posted = desk.stage._outcome
+    _, placement = await desk.stage._storybook.place(first, topic())
+    (taken,) = posted(first, topic(), placement, NOW).deliveries
+    desk.storage.alerts.record_decision(last, outcome(ALERT, taken), NOW)
     with pytest.raises(Exception, match="UNIQUE"):
-        await start(topic()).work()
-    assert [report.match.item.id for report in reports] == [2]
+        await desk.stage.work()
+    assert [report.match.item.id for report in desk.reports] == [2]
     assert "decision_failed" in caplog.messages
+
+
+async def test_a_delivery_has_an_id_of_its_own_for_ever(open_desk: Open) -> None:
+    desk = open_desk(topic(id="a", channel="#c"))
+    await desk.decide(event(0))
+    (told,) = desk.delivered("#c")
+    again = open_desk(topic(id="a", channel="#c"))
+    await again.decide(event(1))
+    (other,) = again.delivered("#c")
+    assert len({told.id, other.id}) == 2
+    assert all(len(known) == 26 and known.isalnum() for known in (told.id, other.id))

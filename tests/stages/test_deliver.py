@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import pytest
-from builders import CHANNELS, TOKEN, new_delivery, stored_deliveries
+from builders import CHANNELS, NOW, TOKEN, new_delivery, stored_deliveries
 
 from monitor import deliver as stage
 from monitor.deliver import Deliver, DeliverReport
@@ -371,7 +371,7 @@ async def test_what_a_dead_process_was_sending_is_looked_for_first(
     outbox: Outbox, standin: SlackStandIn, slack: Notifier, arrived: bool
 ) -> None:
     stored_deliveries(outbox.storage, new_delivery(1), new_delivery(2))
-    waiting = outbox.storage.deliveries.next_delivery(NEWS)
+    waiting = outbox.storage.deliveries.next_delivery(NEWS, NOW)
     assert waiting is not None
     begun = outbox.storage.deliveries.record_attempt(waiting[0], datetime.now(UTC))
     if arrived:

@@ -50,7 +50,7 @@ def polled(
 
 def outbox(storage: Storage, channel: str = "#ops") -> list[list[NoticeEntry]]:
     told = []
-    while waiting := storage.deliveries.next_delivery(channel):
+    while waiting := storage.deliveries.next_delivery(channel, NOW):
         assert isinstance(waiting[0].message, Notice)
         told.append(list(waiting[0].message.entries))
         storage.deliveries.record_state(waiting[0].id, "failed", "looked at")

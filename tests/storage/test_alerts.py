@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from builders import ALERT, NOW, keyed, message, new_delivery, score, stored_items, stored_matches
+from builders import ALERT, NOW, keyed, message, new_delivery, outcome, score, stored_items, stored_matches
 
 from monitor.records import Item, KeyedItem, Match, NewDelivery, Verdict
 from monitor.storage import Storage
@@ -40,19 +40,19 @@ def test_only_matches_wait_for_a_decision(storage: Storage) -> None:
 @pytest.mark.parametrize("verdict", [ALERT, QUIET])
 def test_a_decision_is_made_once(storage: Storage, verdict: Verdict) -> None:
     match = matched(storage, keyed(1))
-    storage.alerts.record_decision(match, verdict, [], NOW)
+    storage.alerts.record_decision(match, outcome(verdict), NOW)
     assert storage.alerts.undecided(10) == []
-    assert not storage.alerts.record_decision(match, ALERT, [new_delivery()], NOW)
-    assert storage.deliveries.count_open() == 0
+    assert not storage.alerts.record_decision(match, outcome(ALERT, new_delivery()), NOW)
+    assert storage.deliveries.count_open(NOW) == 0
 
 
 def test_a_decision_and_its_deliveries_are_recorded_together_or_not_at_all(storage: Storage) -> None:
     first, second = matched(storage, keyed(1)), matched(storage, keyed(2))
-    storage.alerts.record_decision(first, ALERT, [new_delivery(1)], NOW)
+    storage.alerts.record_decision(first, outcome(ALERT, new_delivery(1)), NOW)
     with pytest.raises(sa.exc.IntegrityError):  # the same id again
-        storage.alerts.record_decision(second, ALERT, [new_delivery(2), new_delivery(1)], NOW)
+        storage.alerts.record_decision(second, outcome(ALERT, new_delivery(2), new_delivery(1)), NOW)
     assert storage.alerts.undecided(10) == [second]
-    assert storage.deliveries.count_open() == 1
+    assert storage.deliveries.count_open(NOW) == 1
 
 
 def test_a_message_comes_out_of_the_outbox_as_it_went_in(storage: Storage) -> None:
@@ -63,8 +63,8 @@ def test_a_message_comes_out_of_the_outbox_as_it_went_in(storage: Storage) -> No
         )
     ):
         delivery = NewDelivery(id=f"d{n}", channel=f"#c{n}", message=told)
-        storage.alerts.record_decision(matched(storage, keyed(n)), ALERT, [delivery], NOW)
-        found = storage.deliveries.next_delivery(f"#c{n}")
+        storage.alerts.record_decision(matched(storage, keyed(n)), outcome(ALERT, delivery), NOW)
+        found = storage.deliveries.next_delivery(f"#c{n}", NOW)
         assert found is not None
         assert found[0].message == told
 
@@ -78,7 +78,7 @@ class TestToldBefore:
         self, storage: Storage, shown: KeyedItem, verdict: Verdict = ALERT, topic_id: str = "patrols"
     ) -> None:
         match = matched(storage, shown, topic_id, **other(1))
-        storage.alerts.record_decision(match, verdict, [], NOW)
+        storage.alerts.record_decision(match, outcome(verdict), NOW)
 
     def test_by_headline(self, storage: Storage) -> None:
         self.alerted(storage, keyed(1, title=HEADLINE))
@@ -97,7 +97,7 @@ class TestToldBefore:
     def test_items_of_one_feed_that_link_to_one_page_are_different(self, storage: Storage) -> None:
         listing = "https://police.example/news"
         first = matched(storage, keyed(1, title="Four held in the harbour", url=listing))
-        storage.alerts.record_decision(first, ALERT, [], NOW)
+        storage.alerts.record_decision(first, outcome(ALERT), NOW)
         second = matched(storage, keyed(2, title="Fire in the old town", url=f"{listing}#2"))
         assert self.told(storage, second) == []
 

@@ -9,13 +9,13 @@ RECEIPT = Receipt(channel="C1", ts="1763640000.000100")
 
 
 def first(storage: Storage, channel: str = CHANNEL) -> Delivery:
-    found = storage.deliveries.next_delivery(channel)
+    found = storage.deliveries.next_delivery(channel, NOW)
     assert found is not None
     return found[0]
 
 
 def state(storage: Storage, channel: str = CHANNEL) -> tuple[str, DeliveryState] | None:
-    found = storage.deliveries.next_delivery(channel)
+    found = storage.deliveries.next_delivery(channel, NOW)
     return found and (found[0].id, found[1])
 
 
@@ -23,20 +23,20 @@ def test_a_channel_gets_its_deliveries_in_the_order_of_the_decisions(storage: St
     stored_deliveries(
         storage, new_delivery(1), new_delivery(2, "#isis-watch"), new_delivery(3), new_delivery(4)
     )
-    assert storage.deliveries.open_channels() == ["#isis-watch", CHANNEL]
+    assert storage.deliveries.open_channels(NOW) == ["#isis-watch", CHANNEL]
     seen = []
-    while waiting := storage.deliveries.next_delivery(CHANNEL):
+    while waiting := storage.deliveries.next_delivery(CHANNEL, NOW):
         seen.append(waiting[0].id)
         storage.deliveries.record_receipt(waiting[0].id, RECEIPT, NOW)
     assert seen == ["d1", "d3", "d4"]
-    assert storage.deliveries.open_channels() == ["#isis-watch"]
+    assert storage.deliveries.open_channels(NOW) == ["#isis-watch"]
 
 
 def test_a_new_delivery_is_pending_and_untried(storage: Storage) -> None:
     stored_deliveries(storage, new_delivery())
     assert state(storage) == ("d1", "pending")
     assert (first(storage).attempt, first(storage).first_try_at) == (0, None)
-    assert storage.deliveries.next_delivery("#isis-watch") is None
+    assert storage.deliveries.next_delivery("#isis-watch", NOW) is None
 
 
 def test_an_attempt_is_written_ahead_with_its_number_and_the_first_time(storage: Storage) -> None:
@@ -58,8 +58,8 @@ def test_a_delivery_stays_open_until_it_is_sent_or_failed(
     storage.deliveries.record_attempt(first(storage), NOW)
     storage.deliveries.record_state("d1", outcome, "why")
     assert state(storage) == (("d1", outcome) if still_open else None)
-    assert storage.deliveries.count_open() == still_open
-    assert storage.deliveries.open_channels() == ([CHANNEL] if still_open else [])
+    assert storage.deliveries.count_open(NOW) == still_open
+    assert storage.deliveries.open_channels(NOW) == ([CHANNEL] if still_open else [])
 
 
 def test_a_delivery_that_has_to_wait_keeps_its_place(storage: Storage) -> None:
@@ -91,13 +91,13 @@ def test_a_receipt_settles_and_forgives(storage: Storage) -> None:
 
 
 def test_open_deliveries_are_counted(storage: Storage) -> None:
-    assert storage.deliveries.count_open() == 0
+    assert storage.deliveries.count_open(NOW) == 0
     stored_deliveries(storage, new_delivery(1), new_delivery(2), new_delivery(3))
     storage.deliveries.record_attempt(first(storage), NOW)
-    assert storage.deliveries.count_open() == 3
+    assert storage.deliveries.count_open(NOW) == 3
     storage.deliveries.record_receipt("d1", RECEIPT, NOW)
     storage.deliveries.record_state("d2", "failed", "invalid_blocks")
-    assert storage.deliveries.count_open() == 1
+    assert storage.deliveries.count_open(NOW) == 1
 
 
 def test_what_waits_for_a_channel_nobody_names_any_more_is_sent_on(storage: Storage) -> None:

@@ -2,7 +2,7 @@ from contextlib import closing
 from pathlib import Path
 
 import sqlalchemy as sa
-from builders import ALERT, NOW, fetched, judged, keyed, new_delivery, score, spec, stored_items
+from builders import ALERT, NOW, fetched, judged, keyed, new_delivery, outcome, score, spec, stored_items
 
 from monitor.records import DeliveryStatus, FetchFailed, Receipt, Verdict
 from monitor.storage import Storage
@@ -55,8 +55,10 @@ def test_history_tells_score_decision_and_delivery_per_topic(storage: Storage) -
     storage.scores.record_scores([item], scores, NOW)
     matches = {match.score.topic_id: match for match in storage.alerts.undecided(10)}
     duplicate = Verdict(decision="quiet", reason="duplicate", duplicate_of=item.id)
-    storage.alerts.record_decision(matches["told"], ALERT, [new_delivery(1), new_delivery(2, "#b")], NOW)
-    storage.alerts.record_decision(matches["quiet"], duplicate, [], NOW)
+    storage.alerts.record_decision(
+        matches["told"], outcome(ALERT, new_delivery(1), new_delivery(2, "#b")), NOW
+    )
+    storage.alerts.record_decision(matches["quiet"], outcome(duplicate), NOW)
     storage.deliveries.record_receipt("d1", Receipt(channel="C1", ts="1.5"), NOW)
     storage.deliveries.record_state("d2", "in_doubt", "connection lost")
 
@@ -99,7 +101,9 @@ def test_counts(storage: Storage) -> None:
     matches = storage.alerts.undecided(10)
     for n, match in enumerate(matches[:3]):
         quiet = Verdict(decision="quiet", reason="too_old")
-        storage.alerts.record_decision(match, quiet if n == 0 else ALERT, [new_delivery(n)][:n], NOW)
+        storage.alerts.record_decision(
+            match, outcome(quiet if n == 0 else ALERT, *[new_delivery(n)][:n]), NOW
+        )
     storage.deliveries.record_state("d1", "failed", "invalid_blocks")
     assert storage.ledger.counts() == {
         "unread": 0,

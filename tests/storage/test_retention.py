@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from builders import ALERT, HOUR, NOW, fetched, keyed, new_delivery, next_at, score, spec
+from builders import ALERT, HOUR, NOW, fetched, keyed, new_delivery, next_at, outcome, score, spec
 
 from monitor.passages import passages
 from monitor.records import Article, Item, KeyedItem, Match, Receipt, Removal, Verdict
@@ -39,7 +39,7 @@ def matched(storage: Storage, n: int = 1, *topics: str) -> list[Match]:
 
 
 def delivered(storage: Storage, match: Match, n: int = 1, verdict: Verdict = ALERT) -> Item:
-    storage.alerts.record_decision(match, verdict, [new_delivery(n)], NOW)
+    storage.alerts.record_decision(match, outcome(verdict, new_delivery(n)), NOW)
     storage.deliveries.record_receipt(f"d{n}", Receipt(channel="C1", ts="1.5"), NOW)
     return match.item
 
@@ -127,7 +127,7 @@ def test_what_waits_for_a_decision_stays(storage: Storage) -> None:
 @pytest.mark.parametrize("state", ["pending", "sending", "in_doubt", "failed"])
 def test_what_waits_for_its_delivery_stays(storage: Storage, state: str) -> None:
     (match,) = matched(storage)
-    storage.alerts.record_decision(match, ALERT, [new_delivery(1)], NOW)
+    storage.alerts.record_decision(match, outcome(ALERT, new_delivery(1)), NOW)
     storage.deliveries.record_state("d1", state, "because")  # type: ignore[arg-type]
     assert removed(storage) == (1 if state == "failed" else 0)
 

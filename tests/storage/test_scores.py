@@ -4,7 +4,19 @@ from datetime import timedelta, timezone
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from builders import ALERT, HOUR, NOW, fetched, item, keyed, new_delivery, next_at, score, stored_items
+from builders import (
+    ALERT,
+    HOUR,
+    NOW,
+    fetched,
+    item,
+    keyed,
+    new_delivery,
+    next_at,
+    outcome,
+    score,
+    stored_items,
+)
 
 from monitor.records import Evidence, Item, Score
 from monitor.storage import Storage
@@ -113,7 +125,7 @@ class TestScoredAgain:
         (first,) = stored_items(storage, keyed(1))
         self.scored(storage, first, score(first.id))
         (match,) = storage.alerts.undecided(9)
-        assert storage.alerts.record_decision(match, ALERT, [new_delivery()], NOW)
+        assert storage.alerts.record_decision(match, outcome(ALERT, new_delivery()), NOW)
         for hours, points, matched in ((1, 90.0, True), (2, 10.0, False), (3, 95.0, True)):
             again = self.edited(storage, f"Edit {hours}", hours)
             assert self.scored(storage, again, score(first.id, score=points, matched=matched)) == []
@@ -132,12 +144,12 @@ class TestScoredAgain:
         (withdrawn,) = storage.alerts.undecided(9)
         assert self.scored(storage, self.edited(storage, "Edit"), *below) == []
         assert self.topics(storage) == {each.topic_id: each.score for each in below}
-        assert not storage.alerts.record_decision(withdrawn, ALERT, [new_delivery()], NOW)
-        assert storage.deliveries.count_open() == 0
+        assert not storage.alerts.record_decision(withdrawn, outcome(ALERT, new_delivery()), NOW)
+        assert storage.deliveries.count_open(NOW) == 0
         # Nothing of it stands in the way of a later edit.
         assert self.scored(storage, self.edited(storage, "Later", 2), score(first.id)) == ["patrols"]
         (match,) = storage.alerts.undecided(9)
-        assert storage.alerts.record_decision(match, ALERT, [new_delivery()], NOW)
+        assert storage.alerts.record_decision(match, outcome(ALERT, new_delivery()), NOW)
 
     def test_an_edit_that_comes_while_a_score_is_made_is_not_lost(self, storage: Storage) -> None:
         (taken,) = stored_items(storage, keyed(1))

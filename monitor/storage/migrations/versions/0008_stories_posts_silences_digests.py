@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("touched_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stories")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("stories", schema=None) as batch_op:
         batch_op.create_index("ix_stories_topic_id", ["topic_id", "touched_at"], unique=False)
@@ -82,6 +83,7 @@ def upgrade() -> None:
         sa.Column("loud_score", sa.Float(), nullable=False),
         sa.Column("loud_toll", sa.Integer(), nullable=False),
         sa.Column("remind_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("remind_seconds", sa.Float(), nullable=True),
         sa.Column("reminders", sa.Integer(), server_default="0", nullable=False),
         sa.Column("acked_by", sa.Text(), nullable=True),
         sa.Column("acked_at", sa.DateTime(timezone=True), nullable=True),
@@ -111,6 +113,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("parent_id", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("broadcast", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("not_before", sa.DateTime(timezone=True), nullable=True))
+        batch_op.create_index("ix_deliveries_channel", ["channel", "position"], unique=False)
         batch_op.create_index("ix_deliveries_parent_id", ["parent_id"], unique=False)
         batch_op.create_index("ix_deliveries_story_id", ["story_id"], unique=False)
         batch_op.create_foreign_key(batch_op.f("fk_deliveries_story_id"), "stories", ["story_id"], ["id"])
