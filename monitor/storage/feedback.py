@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from monitor.identity import delivery_id
 from monitor.passages import item_text
-from monitor.records import Feedback, FeedbackOutcome, Message, NewDelivery
+from monitor.records import Feedback, FeedbackOutcome, Message, NewDelivery, as_sent
 from monitor.storage.messages import delivery_columns, message_from
 from monitor.storage.rows import Row
 from monitor.storage.tables import deliveries, items, posts, story_items, votes
@@ -86,7 +86,7 @@ def _edit(db: sa.Connection, post: Row, by: str, feedback: Feedback) -> NewDeliv
         .order_by(deliveries.c.position.desc())
         .limit(1)
     )
-    message = message_from(db.scalars(says_now).one())
+    message = as_sent(message_from(db.scalars(says_now).one()))
     if not isinstance(message, Message):
         return None
     db.execute(deliveries.delete().where(is_edit, _UNTRIED))

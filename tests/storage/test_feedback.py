@@ -155,6 +155,13 @@ def test_a_list_is_acknowledged_for_every_story_in_it(storage: Storage, told: To
     assert storage.feedback.record(said("vote_up"), NOW) == "unknown", "of which story?"
 
 
+def test_a_list_that_was_sent_as_its_one_story_says_who(storage: Storage, told: Told) -> None:
+    listing = Listing(why="burst", stories=(), total=1, since=NOW, until=NOW, alone=message())
+    told.post("d1", receipt=THERE, content=listing)
+    storage.feedback.record(said(), NOW)
+    assert [edit.message for edit in edits(storage)] == [message(acknowledged_by="U01")]
+
+
 @pytest.mark.parametrize("kind", ["ack", "vote_up"])
 def test_what_is_no_message_of_a_story_is_unknown(storage: Storage, told: Told, kind: FeedbackKind) -> None:
     told.delivered(NewDelivery(id="n1", channel=NEWS, message=Notice(entries=())), THERE)
