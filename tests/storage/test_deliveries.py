@@ -107,13 +107,16 @@ def test_what_waits_for_a_channel_nobody_names_any_more_is_sent_on(storage: Stor
         new_delivery(2, "#mistyped"),
         new_delivery(3, "#other-desk"),
         new_delivery(4, "#default"),
+        new_delivery(5, "#of-a-route"),
     )
     storage.deliveries.record_attempt(first(storage, "#mistyped"), NOW)
     storage.deliveries.interrupted()
     topics: dict[str | None, str] = {"patrols": "#patrols", "others": "#other-desk"}
-    assert storage.deliveries.readdress(topics, "#default") == 1
+    named = frozenset({"#of-a-route"})
+    assert storage.deliveries.readdress(topics, named, "#default") == 1
     assert state(storage, "#mistyped") == ("d1", "in_doubt"), "it must be looked for where it was sent"
     assert state(storage, "#patrols") == ("d2", "pending")
     assert state(storage, "#other-desk") == ("d3", "pending")
     assert state(storage, "#default") == ("d4", "pending")
-    assert storage.deliveries.readdress({}, "#patrols") == 2, "of a topic that has gone: to the default"
+    assert state(storage, "#of-a-route") == ("d5", "pending"), "what a route names is no topic's own"
+    assert storage.deliveries.readdress({}, named, "#patrols") == 2, "of a topic that has gone: to the default"
