@@ -413,7 +413,7 @@ class RetentionStore(Protocol):
         """
         ...
 
-    def remove(self, before: datetime, limit: int) -> int:
+    def remove(self, before: datetime, limit: int, now: datetime) -> int:
         """Remove up to ``limit`` of them, oldest first, with all that belongs to them; return how many."""
         ...
 

@@ -119,4 +119,6 @@ def test_what_waits_for_a_channel_nobody_names_any_more_is_sent_on(storage: Stor
     assert state(storage, "#other-desk") == ("d3", "pending")
     assert state(storage, "#default") == ("d4", "pending")
     assert state(storage, "#of-a-route") == ("d5", "pending"), "what a route names is no topic's own"
-    assert storage.deliveries.readdress({}, named, "#patrols") == 2, "of a topic that has gone: to the default"
+    assert storage.deliveries.readdress({}, named, "#patrols") == 2, (
+        "of a topic that has gone: to the default"
+    )

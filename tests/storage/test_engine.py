@@ -174,12 +174,12 @@ def test_items_of_an_earlier_version_stay_until_their_feeds_have_shown_a_whole_d
     with opened(database_file) as storage:
         (feed,) = storage.ledger.feeds()
         assert (feed.etag, feed.last_modified, feed.body_hash) == (None, None, None)
-        assert storage.retention.remove(NOW, 9) == 1, "the feed that is asked no more shows nothing"
+        assert storage.retention.remove(NOW, 9, NOW) == 1, "the feed that is asked no more shows nothing"
         a = parsed(guid="0", title="A", summary="S", url="https://wire.example/a")
         outcome = fetched(a)
         changes = storage.polls.record_poll(feed, outcome, recognise(outcome), NOW, next_at(NOW))
         assert (changes.new, changes.rekeyed) == ((), 1)
-        assert storage.retention.remove(NOW, 9) == 1
+        assert storage.retention.remove(NOW, 9, NOW) == 1
         assert storage.ledger.counts()["items"] == 1
 
 

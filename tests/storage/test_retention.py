@@ -48,7 +48,7 @@ def removed(storage: Storage) -> int:
     """Remove all there is to remove; it must be what was counted before."""
     counted = storage.retention.removable(LATER)
     total = 0
-    while step := storage.retention.remove(LATER, 2):
+    while step := storage.retention.remove(LATER, 2, LATER):
         total += step
     assert total == counted.items
     assert storage.retention.removable(LATER) == NOTHING
@@ -98,8 +98,8 @@ def test_younger_items_stay(storage: Storage) -> None:
     (match,) = matched(storage)
     delivered(storage, match)
     assert storage.retention.removable(NOW) == NOTHING
-    assert storage.retention.remove(NOW, 9) == 0
-    assert storage.retention.remove(NOW + timedelta(seconds=1), 9) == 1
+    assert storage.retention.remove(NOW, 9, NOW) == 0
+    assert storage.retention.remove(NOW + timedelta(seconds=1), 9, NOW) == 1
 
 
 def test_what_waits_for_a_score_or_an_article_stays(storage: Storage) -> None:
@@ -138,7 +138,7 @@ def test_an_alert_outlives_what_it_repeated(storage: Storage) -> None:
     (copy,) = matched(storage, 2)
     duplicate = Verdict(decision="quiet", reason="duplicate", duplicate_of=told.id)
     delivered(storage, copy, 2, duplicate)
-    assert storage.retention.remove(LATER, 1) == 1
+    assert storage.retention.remove(LATER, 1, LATER) == 1
     (history,) = storage.ledger.history(frozenset({"https://wire.example/2"}))
     assert history.topics[0].verdict == replace(duplicate, duplicate_of=None)
 
@@ -165,4 +165,4 @@ def test_any_number_goes_in_steps(storage: Storage) -> None:
     storage.scores.record_scores(storage.scores.unscored(9), [], NOW)
     poll(storage, *GONE)
     storage.scores.record_scores(storage.scores.unscored(9), [], NOW)
-    assert [storage.retention.remove(NOW + HOUR, 3) for _ in range(4)] == [3, 3, 1, 0]
+    assert [storage.retention.remove(NOW + HOUR, 3, NOW) for _ in range(4)] == [3, 3, 1, 0]
