@@ -222,7 +222,12 @@ def posted(storage: Storage, n: int, story_id: int | None = None, **changes: Any
 
 
 def test_a_channel_knows_a_story_by_its_post(storage: Storage) -> None:
-    asked: dict[str, Any] = {"remind_at": NOW + HOUR, "remind_after": 30 * MINUTE, "level": "urgent", "loud_toll": 7}
+    asked: dict[str, Any] = {
+        "remind_at": NOW + HOUR,
+        "remind_after": 30 * MINUTE,
+        "level": "urgent",
+        "loud_toll": 7,
+    }
     story_id = posted(storage, 1, **asked)
     posted(storage, 2, story_id, channel="#duty")
     posted(storage, 3)
