@@ -202,9 +202,22 @@ def test_items_of_an_earlier_version_stay_until_their_feeds_have_shown_a_whole_d
 
 def told_before_stories(db: sa.Connection) -> None:
     """Rows of version 0007: an item that was told, a copy of it, and one that waits for its decision."""
-    told = {"topic_name": "Patrols", "watchlist": "Desk", "title": "T", "url": None, "source": "Wire"}
-    told |= {"published": None, "first_seen": NOW.isoformat(), "score": 80.0, "cut": 50.0, "summary": "S"}
-    told |= {"sentence": "A", "author": None, "mention": None, "also_in": ["Other"]}
+    told = {
+        "topic_name": "Patrols",
+        "watchlist": "Desk",
+        "title": "T",
+        "url": None,
+        "source": "Wire",
+        "published": None,
+        "first_seen": NOW.isoformat(),
+        "score": 80.0,
+        "cut": 50.0,
+        "summary": "S",
+        "sentence": "A",
+        "author": None,
+        "mention": None,
+        "also_in": ["Other"],
+    }
     db.exec_driver_sql(
         "INSERT INTO feeds (id, url, name, tags, every_seconds, alert_backlog_seconds, full_text, active,"
         " next_poll_at) VALUES (1, ?, 'Wire', '[]', 1, 0, 0, 1, '2026-11-20')",
@@ -233,7 +246,8 @@ def told_before_stories(db: sa.Connection) -> None:
     for position, state, ts in ((1, "sent", "1.5"), (2, "pending", None)):
         db.exec_driver_sql(
             "INSERT INTO deliveries (position, id, topic_id, item_id, channel, message, state,"
-            " created_at, receipt_channel, receipt_ts) VALUES (?, ?, 'patrols', 1, '#c', ?, ?, '2026-11-20', 'C1', ?)",
+            " created_at, receipt_channel, receipt_ts)"
+            " VALUES (?, ?, 'patrols', 1, '#c', ?, ?, '2026-11-20', 'C1', ?)",
             (position, f"d{position}", json.dumps(told), state, ts),
         )
 
