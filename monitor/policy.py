@@ -126,12 +126,14 @@ def step(
     if post is None:
         reason = _opening(item, facts, destination.level, traffic, quiet_until, rules, now)
         return Step(action="list" if reason in LISTED else "post", reason=reason)
-    if material := _material(facts, destination.level, post):
-        calm = now if material == "escalated" else max(now, post.loud_at + rules.cooldown)
-        return Step(action="reply", reason=material, loud_at=max(calm, quiet_until or calm))
-    if facts.copied:
+    material = _material(facts, destination.level, post)
+    # Nobody wants to see the same text again, but that the story is urgent now is said at once.
+    if facts.copied and material != "escalated":
         return Step(action="count", reason="duplicate")
-    return Step(action="reply", reason="follow_up")
+    if material is None:
+        return Step(action="reply", reason="follow_up")
+    calm = now if material == "escalated" else max(now, post.loud_at + rules.cooldown)
+    return Step(action="reply", reason=material, loud_at=max(calm, quiet_until or calm))
 
 
 def verdict(steps: Sequence[Step]) -> Verdict:

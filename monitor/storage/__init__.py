@@ -413,7 +413,7 @@ class RetentionStore(Protocol):
         """
         ...
 
-    def remove(self, before: datetime, limit: int) -> int:
+    def remove(self, before: datetime, limit: int, now: datetime) -> int:
         """Remove up to ``limit`` of them, oldest first, with all that belongs to them; return how many."""
         ...
 
@@ -528,7 +528,7 @@ class AlertFeedStore(Protocol):
         """Return the stories that these topics were last told of, the last one first."""
 
     def regrouped_at(self) -> datetime | None:
-        """Return when somebody last split or merged stories."""
+        """Return when stories last changed other than by growing."""
         ...
 
 

@@ -195,6 +195,15 @@ async def test_stories_that_were_split_by_hand_are_read_again(open_desk: Open) -
     assert sorted(sizes) == [1, 1, 2]
 
 
+async def test_stories_whose_items_are_removed_are_read_again(open_desk: Open) -> None:
+    desk = open_desk()
+    await desk.decide(event(0), event(1))
+    desk.delivered()
+    desk.storage.polls.sync_feeds([], desk.now)
+    assert desk.storage.retention.remove(desk.now + HOUR, 9, desk.now) == 2
+    assert await desk.decide(event(0, 1)) == ["new"]
+
+
 # --- what is loud -----------------------------------------------------------------------------------------
 
 
