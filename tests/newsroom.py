@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from xml.sax.saxutils import escape
+from zlib import crc32
 
+import sqlalchemy as sa
 from aiohttp import web
 from service_parts import APP_TOKEN, TOKEN
 
@@ -20,6 +22,7 @@ from monitor.demo.slack_state import StoredMessage
 from monitor.listen import Listen
 from monitor.notify import open_listener, open_slack
 from monitor.pipeline import Pipeline, Tempo, open_pipeline
+from monitor.storage.engine import open_engine
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -32,14 +35,16 @@ class Report:
     """An item as an outlet shows it; ``generation`` changes its guid and nothing else."""
 
     title: str
-    summary: str
     published: datetime
+    summary: str = ""
     generation: int = 0
+    outlet: str | None = None
+    """Whose it is, where the feed is not its outlet's own."""
 
 
 @dataclass
 class Press:
-    """A server of many feeds, a path each; what they show can be changed at any time."""
+    """A server of many feeds, a path each; what they have ``shown`` may be changed at any time."""
 
     outlets: Sequence[str]
     shown: dict[str, list[Report]] = field(default_factory=dict)
@@ -69,18 +74,13 @@ class Press:
 
 
 def _item(outlet: str, report: Report) -> str:
-    number = f"{abs(hash_of(report.title)):x}"
+    number = f"{crc32(report.title.encode()):x}"
     return (
         f"<item><title>{escape(report.title)}</title><description>{escape(report.summary)}</description>"
         f"<guid isPermaLink='false'>{report.generation}-{number}</guid>"
-        f"<link>https://{outlet}.example/{number}</link>"
+        f"<link>https://{report.outlet or outlet}.example/{number}</link>"
         f"<pubDate>{format_datetime(report.published, usegmt=True)}</pubDate></item>"
     )
-
-
-def hash_of(text: str) -> int:
-    """A number for a text, the same in every process."""
-    return int.from_bytes(text.encode()[-12:], "big")
 
 
 @dataclass
@@ -160,9 +160,20 @@ class Newsroom:
         await self.pipeline.one_pass()
         assert await self.pipeline.deliver.emptied(60)
 
+    def publish(self, outlet: str, title: str, summary: str = "") -> None:
+        """Have an outlet show one more item, published now."""
+        self.press.publish(outlet, Report(title=title, summary=summary, published=self.clock.now))
+
+    async def decisions(self) -> list[tuple[str, str, str, str]]:
+        """Every decision in the order of the items: topic, headline, reason, and the story's first headline."""
+        assert self.pipeline is not None
+        return await self.pipeline.database(_decisions, f"{self.folder}/monitor.db")
+
     def parents(self, channel: str = "desk") -> list[StoredMessage]:
         """The top-level messages of a channel."""
-        return [message for message in self.slack.messages(channel) if message.thread_ts in (None, message.ts)]
+        return [
+            message for message in self.slack.messages(channel) if message.thread_ts in (None, message.ts)
+        ]
 
     def replies(self, channel: str = "desk") -> list[StoredMessage]:
         """What is in the threads of a channel."""
@@ -179,6 +190,22 @@ class Newsroom:
         output, errors = await process.communicate()
         assert process.returncode == 0, errors.decode()
         return output.decode()
+
+
+def _decisions(file: str) -> list[tuple[str, str, str, str]]:
+    engine, close = open_engine(f"sqlite:///{file}", guest=True)
+    first = "SELECT min(item_id) FROM story_items WHERE story_id = own.story_id"
+    query = (
+        "SELECT alerts.topic_id, items.title, alerts.reason, opener.title FROM alerts "
+        "JOIN items ON items.id = alerts.item_id "
+        "JOIN story_items own ON own.item_id = alerts.item_id AND own.topic_id = alerts.topic_id "
+        f"JOIN items opener ON opener.id = ({first}) ORDER BY alerts.item_id, alerts.topic_id"
+    )
+    try:
+        with engine.connect() as db:
+            return [tuple(row) for row in db.execute(sa.text(query))]
+    finally:
+        close()
 
 
 def shown(messages: Sequence[StoredMessage]) -> str:
