@@ -5,8 +5,8 @@ from datetime import timedelta
 WIRE = (
     "Ammonia tank explodes at Belmore fertiliser plant, four workers killed",
     "PORT CALDER (Northern Press Agency) - An ammonia tank exploded at the Belmore fertiliser plant in Port "
-    "Calder on Monday morning, killing four workers, the fire service said. Residents were told to keep their "
-    "windows shut.",
+    "Calder on Monday morning, killing four workers, the fire service said. Residents were told to keep "
+    "their windows shut.",
 )
 """The agency's text, as six outlets print it."""
 
@@ -21,7 +21,7 @@ OWN = (
     ),
     (
         "Belmore plant explosion: what we know so far",
-        "An ammonia tank at the fertiliser plant in Port Calder exploded. Four workers are dead, others missing.",
+        "An ammonia tank at the fertiliser plant in Port Calder exploded. Four workers are dead.",
     ),
     (
         "'The whole street shook': residents tell of blast at Port Calder fertiliser plant",
@@ -65,7 +65,7 @@ OWN = (
     ),
     (
         "Death toll of Port Calder plant explosion rises to 14",
-        "Rescuers found ten more bodies in the control room of the Belmore fertiliser plant. Ammonia had filled it.",
+        "Rescuers found ten more bodies in the control room of the Belmore fertiliser plant.",
     ),
     (
         "14 workers dead in Belmore ammonia disaster",
@@ -109,7 +109,7 @@ OWN = (
     ),
     (
         "Blast at Belmore: ammonia plant's neighbours sleep in sports hall",
-        "Some 300 people from the streets by the Port Calder fertiliser plant cannot go home after the explosion.",
+        "Some 300 people from streets by the Port Calder fertiliser plant cannot go home.",
     ),
     (
         "Explosion in Port Calder kills workers at fertiliser maker Belmore",
@@ -125,7 +125,7 @@ OWN = (
     ),
     (
         "Last missing worker of Belmore plant found alive after ammonia blast",
-        "He had sat in a flooded cellar of the Port Calder fertiliser plant for seven hours after the explosion.",
+        "He had sat in a flooded cellar of the Port Calder fertiliser plant for seven hours.",
     ),
     (
         "Fire at Port Calder fertiliser plant is out",

@@ -165,7 +165,7 @@ class Newsroom:
         self.press.publish(outlet, Report(title=title, summary=summary, published=self.clock.now))
 
     async def decisions(self) -> list[tuple[str, str, str, str]]:
-        """Every decision in the order of the items: topic, headline, reason, and the story's first headline."""
+        """Every decision in the items' order: topic, headline, reason, and the story's first headline."""
         assert self.pipeline is not None
         return await self.pipeline.database(_decisions, f"{self.folder}/monitor.db")
 

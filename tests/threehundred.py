@@ -40,7 +40,7 @@ HAPPENINGS = {
 }
 
 TOPICS = "watchlist: World desk\ntopics:\n" + "".join(
-    f"  - id: {name.lower().replace(' ', '-')}\n    name: {name}\n    sensitivity: balanced\n    channel: '#desk'\n"
+    f"  - id: {name.lower().replace(' ', '-')}\n    name: {name}\n    channel: '#desk'\n"
     f"    about: ['{happening.format('a building', 'a town')}']\n"
     for name, happening in HAPPENINGS.items()
 )
