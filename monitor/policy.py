@@ -132,7 +132,7 @@ def step(
         return Step(action="count", reason="duplicate")
     if material is None:
         return Step(action="reply", reason="follow_up")
-    calm = now if material == "escalated" else max(now, post.loud_at + rules.cooldown)
+    calm = now if material == "escalated" else _calm(post, rules, now)
     return Step(action="reply", reason=material, loud_at=max(calm, quiet_until or calm))
 
 
@@ -141,6 +141,12 @@ def verdict(steps: Sequence[Step]) -> Verdict:
     ranks = {"post": 0, "list": 0, "reply": 1, "count": 2}
     loudest = min(steps, key=lambda one: (ranks[one.action], list(REASONS).index(one.reason)))
     return Verdict(decision=REASONS[loudest.reason][0], reason=loudest.reason)
+
+
+def _calm(post: Post, rules: Rules, now: datetime) -> datetime:
+    """Return when the channel may be shown more of a story."""
+    # What waits to be shown takes along what comes until then; it must not be put off by it.
+    return post.loud_at if post.loud_at > now else max(now, post.loud_at + rules.cooldown)
 
 
 def _age(item: Item, now: datetime) -> timedelta:
