@@ -132,7 +132,7 @@ def step(
         return Step(action="count", reason="duplicate")
     if material is None:
         return Step(action="reply", reason="follow_up")
-    calm = now if material == "escalated" else max(now, post.loud_at + rules.cooldown)
+    calm = now if material == "escalated" else _calm(post, rules, now)
     return Step(action="reply", reason=material, loud_at=max(calm, quiet_until or calm))
 
 
@@ -168,6 +168,11 @@ def _opening(
     ):
         return "burst"
     return "routed" if facts.told else "new"
+
+
+def _calm(post: Post, rules: Rules, now: datetime) -> datetime:
+    """Return when a story may be shown in a channel again: with what waits to be shown, if anything does."""
+    return post.loud_at if post.loud_at > now else max(now, post.loud_at + rules.cooldown)
 
 
 def _material(facts: Facts, level: Level, post: Post) -> str | None:
