@@ -176,6 +176,11 @@ def _opening(
     return "routed" if facts.told else "new"
 
 
+def _calm(post: Post, rules: Rules, now: datetime) -> datetime:
+    """Return when a story may be shown in a channel again: with what waits to be shown, if anything does."""
+    return post.loud_at if post.loud_at > now else max(now, post.loud_at + rules.cooldown)
+
+
 def _material(facts: Facts, level: Level, post: Post) -> str | None:
     """Return what has changed so much since the channel was last told that it is shown there again."""
     if level == "urgent" and post.level == "routine":
