@@ -39,13 +39,22 @@ def digest(folder: Path, *arguments: str) -> tuple[int, str, str]:
 def test_it_is_printed_for_people_and_for_programs(folder: Path) -> None:
     code, told, _ = digest(folder, "#patrols", "--period", "weekly")
     assert code == 0
-    assert told.startswith("Weekly digest: 1 story; 1 item was read")
+    assert told.startswith("Weekly digest, ")
+    assert "1 story from 1 item; 1 item was read" in told
     assert "Report number 1 of the patrol" in told
     plain = json.loads(digest(folder, "patrols", "--json")[1])
     assert (plain["period"], plain["top"], plain["items_read"]) == ("daily", [], 0)
     assert plain["topics"] == [
         {"topic_name": "Patrols", "stories": 0, "items": 0, "per_day": [0, 0, 0, 0, 1, 0, 0]}
     ]
+
+
+def test_a_channel_that_only_a_route_leads_to_has_one_too(folder: Path) -> None:
+    route = "routes:\n  - {name: Duty, topics: [raids], to: ['#duty']}\n"
+    (folder / "routes.yaml").write_text(route)
+    code, told, _ = digest(folder, "duty", "--json")
+    assert code == 0
+    assert [topic["topic_name"] for topic in json.loads(told)["topics"]] == ["Raids"]
 
 
 def test_its_chart_is_drawn_to_a_file_if_there_is_one(folder: Path) -> None:

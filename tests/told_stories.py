@@ -32,20 +32,19 @@ def tell(
     *,
     channel: str = "#news-alerts",
     topic_id: str = "patrols",
-    score: float = 80.0,
 ) -> None:
-    """Have a channel told of a story that these items tell; the first of them has the score."""
+    """Have a channel told of a story that these items tell; nothing is sure of how they are placed."""
     delivery = new_delivery(story_id, channel)
     row = {"story_id": story_id, "topic_id": topic_id}
     with other_writer(database_file) as db:
         db.execute(
             stories.insert().values(id=story_id, topic_id=topic_id, opened_at=told_at, touched_at=told_at)
         )
-        for place, item_id in enumerate(item_ids):
-            placed = row | {"item_id": item_id, "reason": "first", "score": score - place}
+        for item_id in item_ids:
+            placed = row | {"item_id": item_id, "reason": "first", "score": 0.0}
             db.execute(story_items.insert().values(**placed))
         db.execute(deliveries.insert().values(**delivery_columns(delivery, told_at)))
-        loud = {"loud_at": told_at, "loud_sources": 1, "loud_score": score, "loud_toll": 0}
+        loud = {"loud_at": told_at, "loud_sources": 1, "loud_score": 80.0, "loud_toll": 0}
         db.execute(
             posts.insert().values(
                 **row, **loud, channel=channel, delivery_id=delivery.id, level="routine", told_at=told_at
