@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from monitor.errors import MonitorError
 from monitor.records import DigestPlan, Period
 from monitor.routing import topics_of
 from monitor.targets import named_channels
@@ -56,7 +57,10 @@ def digest(
         else:
             typer.echo("\n".join(digest_lines(found)))
         if png is not None and (drawn := digest_chart(found)):
-            png.write_bytes(drawn)
+            try:
+                png.write_bytes(drawn)
+            except OSError as e:
+                raise MonitorError(f"cannot write {png}: {(e.strerror or 'unknown trouble').lower()}") from e
             typer.echo(f"drawn: {png}", err=True)
         elif png is not None:
             typer.echo("no chart: no story in seven days", err=True)

@@ -61,6 +61,8 @@ def test_its_chart_is_drawn_to_a_file_if_there_is_one(folder: Path) -> None:
     code, _, told = digest(folder, "patrols", "--png", str(folder / "a.png"))
     assert (code, "drawn" in told) == (0, True)
     assert (folder / "a.png").read_bytes().startswith(b"\x89PNG")
+    code, _, told = digest(folder, "patrols", "--png", str(folder / "none" / "a.png"))
+    assert (code, told) == (1, f"monitor: cannot write {folder}/none/a.png: no such file or directory\n")
     code, _, told = digest(folder, "raids", "--png", str(folder / "b.png"))
     assert (code, "no chart" in told) == (0, True)
     assert not (folder / "b.png").exists()
