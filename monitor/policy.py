@@ -126,12 +126,14 @@ def step(
     if post is None:
         reason = _opening(item, facts, destination.level, traffic, quiet_until, rules, now)
         return Step(action="list" if reason in LISTED else "post", reason=reason)
-    if material := _material(facts, destination.level, post):
-        calm = now if material == "escalated" else _calm(post, rules, now)
-        return Step(action="reply", reason=material, loud_at=max(calm, quiet_until or calm))
-    if facts.copied:
+    material = _material(facts, destination.level, post)
+    # Nobody wants to see the same text again, but that the story is urgent now is said at once.
+    if facts.copied and material != "escalated":
         return Step(action="count", reason="duplicate")
-    return Step(action="reply", reason="follow_up")
+    if material is None:
+        return Step(action="reply", reason="follow_up")
+    calm = now if material == "escalated" else _calm(post, rules, now)
+    return Step(action="reply", reason=material, loud_at=max(calm, quiet_until or calm))
 
 
 def verdict(steps: Sequence[Step]) -> Verdict:
@@ -139,12 +141,6 @@ def verdict(steps: Sequence[Step]) -> Verdict:
     ranks = {"post": 0, "list": 0, "reply": 1, "count": 2}
     loudest = min(steps, key=lambda one: (ranks[one.action], list(REASONS).index(one.reason)))
     return Verdict(decision=REASONS[loudest.reason][0], reason=loudest.reason)
-
-
-def _calm(post: Post, rules: Rules, now: datetime) -> datetime:
-    """Return when the channel may be shown more of a story."""
-    # What waits to be shown takes along what comes until then; it must not be put off by it.
-    return post.loud_at if post.loud_at > now else max(now, post.loud_at + rules.cooldown)
 
 
 def _age(item: Item, now: datetime) -> timedelta:
@@ -172,6 +168,11 @@ def _opening(
     ):
         return "burst"
     return "routed" if facts.told else "new"
+
+
+def _calm(post: Post, rules: Rules, now: datetime) -> datetime:
+    """Return when a story may be shown in a channel again: with what waits to be shown, if anything does."""
+    return post.loud_at if post.loud_at > now else max(now, post.loud_at + rules.cooldown)
 
 
 def _material(facts: Facts, level: Level, post: Post) -> str | None:

@@ -226,8 +226,10 @@ def digest_title(digest: Digest) -> str:
 
 
 def digest_sum(digest: Digest) -> str:
-    """Return what a period came to, in one line."""
-    return _sum(sum(topic.stories for topic in digest.topics), sum(topic.items for topic in digest.topics))
+    """Return what a period came to, in one line, and that somebody was looking."""
+    told = _sum(sum(topic.stories for topic in digest.topics), sum(topic.items for topic in digest.topics))
+    read = f"{counted(digest.items_read, 'item was', 'items were')} read"
+    return f"{told}; {read}" if digest.items_read else told
 
 
 def topic_sum(topic: TopicCount) -> str:
