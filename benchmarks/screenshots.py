@@ -156,7 +156,7 @@ def save(file: Path, *pictures: bytes) -> None:
     for one in opened_:
         whole.paste(one, (0, top))
         top += one.height
-    whole.save(file, optimize=True)
+    whole.quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
     print(f"{file}: {file.stat().st_size // 1000} kB")
 
 
