@@ -50,6 +50,7 @@ async def open_listening(
         *(token.get_secret_value() if token else None for token in tokens),
         store=pipeline.storage.feedback,
         database=pipeline.database,
+        now=utc_now,
         on_feedback=pipeline.wakes.deliver.set,
     ) as listen:
         yield listen

@@ -1,12 +1,11 @@
 """Shows what a changed watchlist would have done: stored history under it, against the current one.
 
-items with stored vectors ──► relevance, in big blocks ──► policy, in order ──► what is new, what is gone
+items with stored vectors ──► relevance, in big blocks ──► stories, in order ──► what is new, what is gone
 
 Both watchlists are scored by what the model knows today, so that the watchlists alone make the difference.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,14 +16,15 @@ import numpy as np
 from monitor.background import Learned
 from monitor.labelled import StreamItem
 from monitor.passages import passages
-from monitor.policy import gate, told_since
+from monitor.policy import gate
 from monitor.poll import recognised
-from monitor.records import Item, Score, Topic, Vote
+from monitor.records import Item, Match, Score, Topic, Vote
 from monitor.rehearsal import Scratch, as_stored, open_scratch
 from monitor.relevance import View, judge
 from monitor.score import in_scope
 from monitor.scoring import Encoder
 from monitor.storage import Storage, open_storage
+from monitor.storybook import Storybook
 from monitor.vectorise import Vectoriser
 from monitor.vectors import Vectors, logit, text_hash
 
@@ -164,11 +164,12 @@ async def backtest(
     """Return what the topics ``after`` would have done with a history, and what those ``before``."""
     async with open_scratch(load) as scratch:
         history = await scratch.encoding(read, scratch.encoder)
+        lexicon = await scratch.lexicon()
         await scratch.database(_take_up, history, scratch)
         # What both watchlists say the same is scored once.
         changed = [topic for topic in before if topic not in after]
         found = {
-            topic: _decided(topic, matches, max_age)
+            topic: await _decided(topic, matches, scratch.storybook(lexicon), max_age)
             for side in (after, changed)
             for topic, matches in (await _matches(side, history, scratch, on_items)).items()
         }
@@ -203,9 +204,14 @@ async def _matches(
     view, _ = await learning.follow()
     for start in range(0, len(history.items), BLOCK):
         items = history.items[start : start + BLOCK]
-        for item, score in await _judged(view, items, history.vectors[start : start + BLOCK], vectors):
-            if score.matched:
-                found[by_id[score.topic_id]].append((item, score))
+        of_items = history.vectors[start : start + BLOCK]
+        matched = [pair for pair in await _judged(view, items, of_items, vectors) if pair[1].matched]
+        for item, score in matched:
+            found[by_id[score.topic_id]].append((item, score))
+        first = dict(zip((item.id for item in items), (of[0] for of in of_items), strict=True))
+        known = {text_hash(passages(item)[0]): first[item.id] for item, _ in matched}
+        # Grouping looks for them there.
+        await scratch.database(scratch.storage.scores.record_vectors, scratch.encoder.model, known)
         on_items(len(items))
     return found
 
@@ -229,27 +235,21 @@ async def _judged(
     ]
 
 
-def _decided(topic: Topic, matches: Sequence[tuple[Item, Score]], max_age: timedelta) -> list[Found]:
-    """Return one topic's matches, with the decisions that the alert stage would have made in turn."""
-    told = defaultdict[str, list[Item]](list)
-    found = []
+async def _decided(
+    topic: Topic, matches: Sequence[tuple[Item, Score]], storybook: Storybook, max_age: timedelta
+) -> list[Found]:
+    """Return one topic's matches, and which of them would have been the first to tell their story."""
+    told, found = set[int](), []
     for item, score in matches:
+        telling, placement = await storybook.place(Match(item=item, score=score), topic)
+        story_id = item.id if placement.story_id is None else placement.story_id
+        storybook.grow(topic.id, telling, story_id)
         now = item.first_seen
-        recent = [other for other in _alike(told, item) if other.first_seen >= told_since(max_age, now)]
-        alerts = not recent and gate(item, topic, silenced=False, max_age=max_age, now=now) is None
+        alerts = story_id not in told and not gate(item, topic, silenced=False, max_age=max_age, now=now)
         if alerts:
-            for key in (item.headline_key, item.canonical_url):
-                if key:
-                    told[key].append(item)
+            told.add(story_id)
         found.append(Found(item=item, score=score.score, alerts=alerts))
     return found
-
-
-def _alike(told: Mapping[str, list[Item]], item: Item) -> list[Item]:
-    """Return what has been told under the item's headline, or under its address in another feed."""
-    by_url = told.get(item.canonical_url or "", [])
-    others = [other for other in by_url if other.feed_id != item.feed_id]
-    return [*told.get(item.headline_key or "", []), *others]
 
 
 def _missing_from(one: Sequence[Found] | None, other: Sequence[Found] | None) -> list[Found]:

@@ -195,8 +195,9 @@ def prune(
         from monitor.clock import utc_now
         from monitor.prune import prune_now, removed_before
 
-        before = removed_before(keep, settings.alerts.max_age, utc_now())
-        removal = asdict(prune_now(settings.storage.url, before, dry_run=dry_run))
+        now = utc_now()
+        before = removed_before(keep, settings.alerts.max_age, now)
+        removal = asdict(prune_now(settings.storage.url, before, now, dry_run=dry_run))
         if as_json:
             print_json(removal | {"before": before.isoformat(), "dry_run": dry_run})
             return

@@ -283,18 +283,32 @@ def _copied(told: Telling, stories: Sequence[Story]) -> Placement | None:
 
 def _compared(told: Telling, open_: Sequence[Story], common: "_Common", lexicon: Lexicon) -> Placement:
     """Return the story whose event it tells in other words, or why there is none."""
-    members = [member for of in open_ for member in of.tellings]
-    parts = _parts(told, members, common, lexicon)
+    whole = _parts(told, [member for of in open_ for member in of.tellings], common, lexicon.reference)
     ends = np.cumsum([len(of.tellings) for of in open_])
+    parts = [
+        {name: part[end - len(of.tellings) : end] for name, part in whole.items()}
+        for of, end in zip(open_, ends, strict=True)
+    ]
+    near = _within_reach(parts)
+    words = _words(told, [member for n in near for member in open_[n].tellings], common, lexicon)
     nearest: Placement | None = None
-    for of, end in zip(open_, ends, strict=True):
-        found = _candidate(
-            told, of, {name: part[end - len(of.tellings) : end] for name, part in parts.items()}
-        )
+    for n in near:
+        own, words = np.split(words, [len(open_[n].tellings)])
+        found = _candidate(told, open_[n], parts[n] | {"words": _WORDS * own})
         if nearest is None or _rank(found) >= _rank(nearest):
             nearest = found
     assert nearest is not None
     return nearest
+
+
+def _within_reach(parts: Sequence[Mapping[str, Array]]) -> list[int]:
+    """Return which stories could be joined if all words were alike, or else the nearest alone.
+
+    Comparing words is most of the work, and most stories are too long ago.
+    """
+    totals = [np.sum(list(of.values()), axis=0) for of in parts]
+    most = [(float(total.mean()) + float(total.max())) / 2.0 + _WORDS for total in totals]
+    return [n for n, logit in enumerate(most) if logit >= 0.0] or [int(np.argmax(most))]
 
 
 def _rank(placement: Placement) -> tuple[bool, float]:
@@ -330,19 +344,18 @@ def _difference(told: Telling, of: Story) -> str | None:
 
 
 def _parts(
-    told: Telling, members: Sequence[Telling], common: "_Common", lexicon: Lexicon
+    told: Telling, members: Sequence[Telling], common: "_Common", reference: Reference
 ) -> dict[str, Array]:
-    """Return the parts of the logit (members,) of an item with each member, by name."""
+    """Return the parts of the logit (members,) of an item with each member, by name, but for words."""
     mean = common.direction
     closeness = unit(np.stack([member.centred for member in members]) - mean) @ unit(told.centred - mean)
     same_outlet = np.array([told.outlet == member.outlet != "" for member in members])
-    parts = {
-        "closeness": _CLOSENESS * lexicon.reference.closeness * closeness,
+    return {
+        "closeness": _CLOSENESS * reference.closeness * closeness,
         "days": -_DAYS * np.log1p([_days(told.when, member.when) for member in members]),
         "outlet": -_OUTLET * same_outlet,
         "bias": np.full(len(members), _BIAS),
     }
-    return parts | {"words": _WORDS * _words(told, members, common, lexicon)}
 
 
 def _days(one: datetime | None, other: datetime | None) -> float:

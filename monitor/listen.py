@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from monitor.notify import Listener, open_listener
 from monitor.records import Feedback
@@ -32,6 +33,7 @@ async def open_listen(
     *,
     store: FeedbackStore,
     database: OwnThread,
+    now: Callable[[], datetime],
     on_feedback: Callable[[], None],
 ) -> AsyncIterator["Listen | None"]:
     """Yield what listens to people in Slack; None without both tokens."""
@@ -40,7 +42,7 @@ async def open_listen(
         yield None
         return
     async with open_listener(api_url, app_token, bot_token) as listener:
-        yield Listen(listener=listener, store=store, database=database, on_feedback=on_feedback)
+        yield Listen(listener=listener, store=store, database=database, now=now, on_feedback=on_feedback)
 
 
 class Listen:
@@ -52,11 +54,13 @@ class Listen:
         listener: Listener,
         store: FeedbackStore,
         database: OwnThread,
+        now: Callable[[], datetime],
         on_feedback: Callable[[], None],
     ) -> None:
         self._listener = listener
         self._store = store
         self._database = database
+        self._now = now
         self._on_feedback = on_feedback
 
     async def work(self) -> None:
@@ -73,7 +77,7 @@ class Listen:
             await asyncio.sleep(pause)
 
     async def _take(self, feedback: Feedback) -> None:
-        outcome = await self._database(self._store.record, feedback)
+        outcome = await self._database(self._store.record, feedback, self._now())
         extra = {"kind": feedback.kind, "by": feedback.by, "outcome": outcome}
         logger.info(
             "feedback", extra=extra | {"envelope": feedback.envelope_id, "delivery": feedback.delivery_id}

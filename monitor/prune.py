@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from monitor.errors import DatabaseInUseError, StorageError
+from monitor.grouping import WINDOW
 from monitor.policy import told_since
 from monitor.records import Removal
 from monitor.storage import RetentionStore, open_storage
@@ -46,7 +47,7 @@ class Prune:
             return 0
         before = removed_before(self._keep, self._max_age, now)
         removed = 0
-        while step := await self._database(self._store.remove, before, _STEP):
+        while step := await self._database(self._store.remove, before, _STEP, now):
             removed += step
         self._done_at = now
         if removed:
@@ -55,11 +56,11 @@ class Prune:
 
 
 def removed_before(keep: timedelta, max_age: timedelta, now: datetime) -> datetime:
-    """Return from when on items are kept at the least."""
-    return min(now - keep, told_since(max_age, now))
+    """Return from when on items are kept at the least: also those that new items are compared with."""
+    return min(now - keep, told_since(max_age, now), now - WINDOW)
 
 
-def prune_now(url: str, before: datetime, *, dry_run: bool) -> Removal:
+def prune_now(url: str, before: datetime, now: datetime, *, dry_run: bool) -> Removal:
     """Remove what was first seen ``before``, unless ``dry_run``, and count it; StorageError if it can't."""
     storage = open_storage(url, read_only=True)
     try:
@@ -76,7 +77,7 @@ def prune_now(url: str, before: datetime, *, dry_run: bool) -> Removal:
             "or stop the service first (--dry-run works beside it)"
         ) from error
     try:
-        while storage.retention.remove(before, _STEP):
+        while storage.retention.remove(before, _STEP, now):
             pass
     finally:
         storage.close()

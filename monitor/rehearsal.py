@@ -55,6 +55,17 @@ class Scratch:
             store=self.storage.scores, database=self.database, encoder=self.encoder, encoding=self.encoding
         )
 
+    async def lexicon(self) -> Lexicon:
+        """Return what the model knows of ordinary news, and of words."""
+        reference = await self.encoding(open_reference, self.encoder)
+        return Lexicon(reference=reference, vectors=self.encoder.piece_vectors)
+
+    def storybook(self, lexicon: Lexicon) -> Storybook:
+        """Return a memory of stories, of which it knows those in this database."""
+        return Storybook(
+            store=self.storage.alerts, database=self.database, vectors=self.vectoriser, lexicon=lexicon
+        )
+
     async def learning(self, topics: Sequence[Topic]) -> Learning:
         """Return what judges items by these topics, of which there is at least one."""
         return await Learning.open(
@@ -186,25 +197,19 @@ async def open_rehearsal(
     """Yield the stages, ready for a stream, on a database of their own; ModelError, StorageError."""
     async with open_scratch(load) as scratch:
         clock = StreamClock()
-        reference = await scratch.encoding(open_reference, scratch.encoder)
+        lexicon = await scratch.lexicon()
         scoring = await open_scoring(
             topics,
             storage=scratch.storage,
             database=scratch.database,
             encoder=scratch.encoder,
             encoding=scratch.encoding,
-            reference=reference,
+            reference=lexicon.reference,
             now=clock,
             on_report=lambda _report: None,
             batch=BLOCK,
         )
-        storybook = Storybook(
-            store=scratch.storage.alerts,
-            database=scratch.database,
-            vectors=scratch.vectoriser,
-            lexicon=Lexicon(reference=reference, vectors=scratch.encoder.piece_vectors),
-        )
-        yield Rehearsal(scratch, scoring, clock, topics, alerts, storybook)
+        yield Rehearsal(scratch, scoring, clock, topics, alerts, scratch.storybook(lexicon))
 
 
 def moments(stream: Sequence[StreamItem]) -> Iterator[list[StreamItem]]:

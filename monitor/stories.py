@@ -1,13 +1,10 @@
-"""Which items tell the same thing. Pure.
+"""Which headlines are one and the same, beyond doubt. Pure.
 
-So far only what is the same beyond doubt: one address, or one headline of some length. Grouping different
-words about one event is a later step.
+``grouping`` finds what tells one event in other words.
 """
 
 import re
 from urllib.parse import urlsplit
-
-from monitor.records import Item
 
 _WORD = re.compile(r"\w+")
 FEWEST_WORDS = 5
@@ -43,8 +40,3 @@ def _host(url: str) -> str | None:
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
-
-
-def first_told(told_before: list[Item]) -> Item | None:
-    """Return the item that told the story first, out of those that share its address or headline."""
-    return min(told_before, key=lambda item: (item.first_seen, item.id), default=None)

@@ -20,11 +20,13 @@ from monitor.records import (
     FetchOutcome,
     Item,
     KeyedItem,
+    Membership,
     Message,
     NewDelivery,
     Outcome,
     ParsedItem,
     PollPlan,
+    Post,
     Score,
     Topic,
     Verdict,
@@ -161,6 +163,26 @@ def delivery(**changes: Any) -> Delivery:
 
 def new_delivery(n: int = 1, channel: str = "#news-alerts") -> NewDelivery:
     return NewDelivery(id=f"d{n}", channel=channel, message=message(title=f"Report number {n} of the patrol"))
+
+
+def post(**changes: Any) -> Post:
+    plain = Post(
+        channel="#news-alerts",
+        delivery_id="d1",
+        level="routine",
+        told_at=NOW,
+        loud_at=NOW,
+        loud_sources=1,
+        loud_score=60.0,
+        loud_toll=0,
+    )
+    return replace(plain, **changes)
+
+
+def joining(story_id: int | None = None, **changes: Any) -> Membership:
+    """An item's place in a new story, or in this one."""
+    reason = "first" if story_id is None else "same_event"
+    return replace(Membership(story_id=story_id, reason=reason, score=90.0, like_id=None), **changes)
 
 
 def outcome(verdict: Verdict = ALERT, *deliveries: NewDelivery, **changes: Any) -> Outcome:

@@ -145,6 +145,7 @@ class Newsroom:
                 listener=listener,
                 store=pipeline.storage.feedback,
                 database=pipeline.database,
+                now=self.clock,
                 on_feedback=pipeline.wakes.deliver.set,
             )
             hearing = asyncio.create_task(listen.work())

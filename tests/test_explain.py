@@ -112,7 +112,7 @@ def test_lines_tell_what_became_of_an_item(decided: Configuration) -> None:
         "  seen 2026-11-20 12:00:00 UTC in Wire, published 2026-11-20 11:00:00 UTC",
         "  Told: 80, match",
         "    close to “A sentence” 90; pushed down by not_about “A look-alike” -10; cut 50",
-        "    alert: nobody has been told of it yet (new)",
+        "    alert: nobody has been told of the story yet (new)",
         "    #news-alerts: sent, https://slack.com/archives/C1/p1763640000000100",
         "    #b: in_doubt after 1 attempts: connection lost",
         "  Quiet: 70, match",

@@ -10,7 +10,7 @@ from builders import topic
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.records import Destination, Route, Topic
+from monitor.records import Destination, Level, Route, Topic
 from monitor.routing import Facts, Timing, destinations, why
 
 MINUTE = timedelta(minutes=1)
@@ -61,15 +61,20 @@ def test_bands_meet_and_the_last_holds_a_hundred() -> None:
         assert [one for one in (low, high) if why(facts(score=score), one) is None] == [fits]
 
 
-def test_the_topics_own_channel_is_routine_and_quiet() -> None:
-    (own,) = destinations(facts(topic(mention="here")), [], TIMING)
+@pytest.mark.parametrize(
+    ("mention", "level", "remind_after"), [(None, "routine", None), ("here", "urgent", 30 * MINUTE)]
+)
+def test_the_topics_own_channel_is_urgent_if_the_topic_mentions_somebody(
+    mention: str | None, level: Level, remind_after: timedelta | None
+) -> None:
+    (own,) = destinations(facts(topic(mention=mention)), [], TIMING)
     assert own == Destination(
         channel="#news-alerts",
-        level="routine",
-        mention=None,
+        level=level,
+        mention=mention,
         wait_before_first=MINUTE,
         update_every=5 * MINUTE,
-        remind_after=None,
+        remind_after=remind_after,
     )
 
 

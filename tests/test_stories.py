@@ -1,11 +1,8 @@
-from datetime import timedelta
-
 import pytest
-from builders import NOW, item
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.stories import FEWEST_WORDS, first_told, headline_key
+from monitor.stories import FEWEST_WORDS, headline_key
 
 
 @pytest.mark.parametrize(
@@ -31,13 +28,6 @@ def test_only_headlines_of_some_length_have_a_key(title: str) -> None:
     key = headline_key(title)
     assert key is None or len(key.split(" ")) >= FEWEST_WORDS
     assert headline_key(f"{title}!") == key
-
-
-def test_the_first_seen_tells_the_story() -> None:
-    late = item(id=1, first_seen=NOW)
-    early, twin = (item(id=n, first_seen=NOW - timedelta(minutes=5)) for n in (2, 3))
-    assert first_told([late, twin, early]) == early
-    assert first_told([]) is None
 
 
 GOOGLE = "https://news.google.com/rss/articles/CBMiX2h0dHBz?oc=5"

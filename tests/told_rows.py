@@ -74,9 +74,9 @@ class Told:
         )
         self.run(*(row.values(story_id=story_id) for story_id in story_ids))
 
-    def delivered(self, new: NewDelivery, receipt: Receipt | None) -> None:
+    def delivered(self, new: NewDelivery, receipt: Receipt | None, *, story_id: int | None = None) -> None:
         """A message has been delivered, or waits if it has no receipt."""
-        row = delivery_columns(new, NOW)
+        row = delivery_columns(new, NOW) | {"story_id": story_id}
         if receipt:
             row |= {"state": "sent", "receipt_channel": receipt.channel, "receipt_ts": receipt.ts}
         self.run(deliveries.insert().values(**row))

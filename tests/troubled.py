@@ -173,6 +173,7 @@ async def desk(storage: Storage, *feeds: FeedSpec, limits: FetchLimits = LIMITS)
             store=storage.deliveries,
             database=database,
             notifier=notifier,
+            now=clock,
             wall_clock=clock,
             on_report=lambda _: None,
             pace=0.0,

@@ -109,6 +109,7 @@ async def demo(
             listener=await stack.enter_async_context(open_listener(slack.api_url, APP_TOKEN, TOKEN)),
             store=pipeline.storage.feedback,
             database=pipeline.database,
+            now=clock,
             on_feedback=pipeline.wakes.deliver.set,
         )
         await stack.enter_async_context(_meanwhile(pipeline, listen))

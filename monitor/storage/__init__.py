@@ -393,12 +393,12 @@ class DeliverStore(Protocol):
 class FeedbackStore(Protocol):
     """What listen asks."""
 
-    def record(self, feedback: Feedback) -> FeedbackOutcome:
+    def record(self, feedback: Feedback, now: datetime) -> FeedbackOutcome:
         """Store what a person says of a message; the same said again is ``known``, and changes nothing.
 
         An acknowledgement holds for the message's stories in every channel: nobody is reminded of them any
-        more, and edits that tell who it was wait for delivery. A vote is on the first item of the message's
-        story. What is no message of ours, or not of a story, is ``unknown``.
+        more, also not by what waits for delivery, and edits that tell who it was wait instead. A vote is on
+        the first item of the message's story. What is no message of ours, or not of a story, is ``unknown``.
         """
         ...
 
@@ -413,7 +413,7 @@ class RetentionStore(Protocol):
         """
         ...
 
-    def remove(self, before: datetime, limit: int) -> int:
+    def remove(self, before: datetime, limit: int, now: datetime) -> int:
         """Remove up to ``limit`` of them, oldest first, with all that belongs to them; return how many."""
         ...
 
@@ -528,7 +528,7 @@ class AlertFeedStore(Protocol):
         """Return the stories that these topics were last told of, the last one first."""
 
     def regrouped_at(self) -> datetime | None:
-        """Return when somebody last split or merged stories."""
+        """Return when stories last changed other than by growing."""
         ...
 
 

@@ -46,7 +46,7 @@ class SqlAlertFeedStore:
         return [_told_story(key, found[key]) for key in keys]
 
     def regrouped_at(self) -> datetime | None:
-        """Return when somebody last split or merged stories."""
+        """Return when stories last changed other than by growing."""
         with self._engine.connect() as db:
             last: datetime | None = db.scalar(sa.select(sa.func.max(regroupings.c.at)))
         return last

@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from monitor.identity import delivery_id
 from monitor.passages import item_text
-from monitor.records import Feedback, FeedbackOutcome, Message, NewDelivery
+from monitor.records import Feedback, FeedbackOutcome, Message, NewDelivery, as_sent
 from monitor.storage.messages import delivery_columns, message_from
 from monitor.storage.rows import Row
 from monitor.storage.tables import deliveries, items, posts, story_items, votes
 from monitor.storage.votes import add_vote
+
+_UNTRIED = sa.and_(deliveries.c.state == "pending", deliveries.c.attempt == 0)
 
 
 class SqlFeedbackStore:
@@ -20,19 +23,19 @@ class SqlFeedbackStore:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def record(self, feedback: Feedback) -> FeedbackOutcome:
+    def record(self, feedback: Feedback, now: datetime) -> FeedbackOutcome:
         """Store what a person says of a message; the same said again is ``known``, and changes nothing.
 
         An acknowledgement holds for the message's stories in every channel: nobody is reminded of them any
-        more, and edits that tell who it was wait for delivery. A vote is on the first item of the message's
-        story. What is no message of ours, or not of a story, is ``unknown``.
+        more, also not by what waits for delivery, and edits that tell who it was wait instead. A vote is on
+        the first item of the message's story. What is no message of ours, or not of a story, is ``unknown``.
         """
         with self._engine.begin() as db:
             story_ids = _stories(db, feedback)
             if not story_ids:
                 return "unknown"
             if feedback.kind == "ack":
-                return _acknowledge(db, story_ids, feedback)
+                return _acknowledge(db, story_ids, feedback, now)
             return _vote(db, story_ids, feedback)
 
 
@@ -48,23 +51,34 @@ def _stories(db: sa.Connection, feedback: Feedback) -> Sequence[int]:
     return db.scalars(sa.select(posts.c.story_id).where(posts.c.delivery_id.in_(post)).distinct()).all()
 
 
-def _acknowledge(db: sa.Connection, story_ids: Sequence[int], feedback: Feedback) -> FeedbackOutcome:
+def _acknowledge(
+    db: sa.Connection, story_ids: Sequence[int], feedback: Feedback, now: datetime
+) -> FeedbackOutcome:
     by = feedback.by_name or feedback.by
     acknowledged = (
         posts.update()
         .where(posts.c.story_id.in_(story_ids), posts.c.acked_at.is_(None))
-        .values(acked_by=by, acked_at=feedback.at, remind_at=None)
+        .values(acked_by=by, acked_at=now, remind_at=None)
         .returning(posts)
     )
     rows = db.execute(acknowledged).mappings().all()
+    reminder = deliveries.c.message["kind"].as_string() == "Reminder"
+    db.execute(deliveries.delete().where(deliveries.c.story_id.in_(story_ids), reminder, _UNTRIED))
     # A list of stories is one message of several posts.
     for post in {row["delivery_id"]: row for row in rows}.values():
-        _tell_who(db, post, by, feedback)
+        edit = _edit(db, post, by, feedback)
+        if edit is not None:
+            columns = delivery_columns(edit, now)
+            columns |= {"story_id": post["story_id"], "topic_id": post["topic_id"]}
+            db.execute(deliveries.insert().values(**columns))
     return "recorded" if rows else "known"
 
 
-def _tell_who(db: sa.Connection, post: Row, by: str, feedback: Feedback) -> None:
-    """Leave an edit of a post in the outbox that says who has acknowledged it."""
+def _edit(db: sa.Connection, post: Row, by: str, feedback: Feedback) -> NewDelivery | None:
+    """Return an edit of a post that says who has acknowledged it, in the place of one that nobody has tried.
+
+    It goes at once, and that one might have waited, and then would have undone it.
+    """
     is_edit = sa.and_(deliveries.c.parent_id == post["delivery_id"], deliveries.c.kind == "edit")
     says_now = (
         sa.select(deliveries.c.message)
@@ -72,19 +86,17 @@ def _tell_who(db: sa.Connection, post: Row, by: str, feedback: Feedback) -> None
         .order_by(deliveries.c.position.desc())
         .limit(1)
     )
-    message = message_from(db.scalars(says_now).one())
+    message = as_sent(message_from(db.scalars(says_now).one()))
     if not isinstance(message, Message):
-        return
-    edit = NewDelivery(
+        return None
+    db.execute(deliveries.delete().where(is_edit, _UNTRIED))
+    return NewDelivery(
         id=delivery_id("acknowledged", post["delivery_id"], feedback.at.isoformat()),
         channel=post["channel"],
         message=replace(message, acknowledged_by=by),
         kind="edit",
         parent_id=post["delivery_id"],
     )
-    columns = delivery_columns(edit, feedback.at)
-    columns |= {"story_id": post["story_id"], "topic_id": post["topic_id"]}
-    db.execute(deliveries.insert().values(**columns))
 
 
 def _vote(db: sa.Connection, story_ids: Sequence[int], feedback: Feedback) -> FeedbackOutcome:

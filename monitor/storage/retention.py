@@ -22,6 +22,7 @@ from monitor.storage.tables import (
     item_versions,
     items,
     posts,
+    regroupings,
     scores,
     stories,
     story_items,
@@ -49,7 +50,7 @@ class SqlRetentionStore:
                 items=db.scalar(sa.select(sa.func.count()).where(*_removable(before))) or 0, **counts
             )
 
-    def remove(self, before: datetime, limit: int) -> int:
+    def remove(self, before: datetime, limit: int, now: datetime) -> int:
         """Remove up to ``limit`` of them, oldest first, with all that belongs to them; return how many."""
         oldest = ITEM_WITH_FEED.where(*_removable(before)).order_by(items.c.first_seen).limit(limit)
         with self._engine.begin() as db:
@@ -65,7 +66,7 @@ class SqlRetentionStore:
                 for item, title, summary in told
             ]
             db.execute(tombstones.insert().prefix_with("OR IGNORE", dialect="sqlite"), marks)
-            _leave_stories(db, ids)
+            _leave_stories(db, ids, now)
             for table in (item_versions, scores, alerts):
                 db.execute(table.delete().where(table.c.item_id.in_(ids)))
             db.execute(items.delete().where(items.c.id.in_(ids)))
@@ -95,9 +96,13 @@ def _all_told(db: sa.Connection, old: Sequence[Item]) -> Iterator[tuple[Item, st
         yield by_id[row.item_id], row.title, row.summary
 
 
-def _leave_stories(db: sa.Connection, ids: Sequence[int]) -> None:
+def _leave_stories(db: sa.Connection, ids: Sequence[int], now: datetime) -> None:
     """Take items out of their stories, and remove what nobody refers to any more: stories and messages."""
     touched = set(db.scalars(sa.select(story_items.c.story_id).where(story_items.c.item_id.in_(ids))))
+    if touched:
+        # Whoever remembers stories must not put an item beside one that is gone.
+        what = f"removed old items from {len(touched)} stories"
+        db.execute(regroupings.insert().values(at=now, by="retention", what=what))
     db.execute(story_items.delete().where(story_items.c.item_id.in_(ids)))
     db.execute(story_items.update().where(story_items.c.like_id.in_(ids)).values(like_id=None))
     alive = set(db.scalars(sa.select(story_items.c.story_id).where(story_items.c.story_id.in_(touched))))

@@ -9,7 +9,7 @@ feeds ─< items ─< scores ─< alerts                         vectors (by mod
 
 statistics, profiles (by topic)        what the stream and each topic's own items have taught
 votes, residuals (by topic)            what people said, and the correction that follows
-silences, regroupings                  what people muted, and which stories they split or merged by hand
+silences, regroupings                  what people muted, and how stories changed other than by growing
 digests (by channel)                   which have been made
 
 poll takes feeds that are due; read takes items whose article is waiting; score takes the other items without

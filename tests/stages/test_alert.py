@@ -195,6 +195,15 @@ async def test_stories_that_were_split_by_hand_are_read_again(open_desk: Open) -
     assert sorted(sizes) == [1, 1, 2]
 
 
+async def test_stories_whose_items_are_removed_are_read_again(open_desk: Open) -> None:
+    desk = open_desk()
+    await desk.decide(event(0), event(1))
+    desk.delivered()
+    desk.storage.polls.sync_feeds([], desk.now)
+    assert desk.storage.retention.remove(desk.now + HOUR, 9, desk.now) == 2
+    assert await desk.decide(event(0, 1)) == ["new"]
+
+
 # --- what is loud -----------------------------------------------------------------------------------------
 
 
@@ -226,6 +235,22 @@ async def test_a_broadcast_waits_until_the_channel_has_been_calm(open_desk: Open
     deadly = event(0, 1, summary="At least 40 people killed")
     assert await desk.decide(deadly) == ["development"]
     assert messages(desk.told()) == [("edit", False)]
+    desk.wait(HOUR)
+    assert messages(desk.told()) == [("reply", True)]
+
+
+async def test_a_broadcast_that_waits_is_joined_and_not_put_off(open_desk: Open) -> None:
+    desk = open_desk(alerts=settings(cooldown=HOUR))
+    await desk.decide(event(0))
+    desk.delivered()
+    for n, killed in enumerate((40, 90, 200), 1):
+        assert await desk.decide(event(0, n, summary=f"At least {killed} people killed")) == ["development"]
+        desk.wait(HOUR / 3)
+    told = desk.told()
+    assert [kind for kind in messages(told) if kind[0] == "reply"] == [("reply", True)]
+    assert len(only(told, "reply").entries) == 3
+    assert await desk.decide(event(0, 4, summary="At least 900 people killed")) == ["development"]
+    assert [kind for kind, _, _ in desk.told()] == ["edit"]
     desk.wait(HOUR)
     assert messages(desk.told()) == [("reply", True)]
 

@@ -55,6 +55,7 @@ class Outbox:
             store=self.storage.deliveries,
             database=self._database,
             notifier=self._notifier,
+            now=lambda: datetime.now(UTC),
             wall_clock=lambda: datetime.now(UTC),
             on_report=self.reports.append,
             pace=pace,
@@ -74,7 +75,7 @@ class Outbox:
     async def settled(self) -> None:
         """Tick until nothing is open, faster than ``emptied`` does."""
         async with asyncio.timeout(PATIENCE):
-            while await self._database(self.storage.deliveries.count_open):
+            while await self._database(self.storage.deliveries.count_open, datetime.now(UTC)):
                 await self.deliver.work()
                 await asyncio.sleep(0.005)
 
@@ -154,7 +155,7 @@ async def test_an_attempt_is_on_record_before_the_message_leaves(
             self.seen: list[tuple[str, int, bool]] = []
 
         async def post(self, delivery: Delivery) -> PostOutcome:
-            found = await database(storage.deliveries.next_delivery, delivery.channel)
+            found = await database(storage.deliveries.next_delivery, delivery.channel, NOW)
             assert found is not None
             self.seen.append((found[1], found[0].attempt, found[0] == delivery))
             return Posted(receipt=Receipt(channel="C1", ts="1.0"))

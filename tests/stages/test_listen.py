@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from builders import CHANNELS, TOKEN, message
+from builders import CHANNELS, NOW, TOKEN, message
 from service_parts import until
 from slack_sdk.web.async_client import AsyncWebClient
 from told_rows import ISIS, NEWS, Told
 
 from monitor import listen as stage
+from monitor.deliver import Deliver
 from monitor.demo.slack import SlackStandIn
+from monitor.demo.slack_render import rendered
 from monitor.listen import Listen, open_listen
+from monitor.notify import open_slack
 from monitor.records import Receipt
 from monitor.storage import Storage
 from monitor.storage.tables import deliveries
@@ -51,6 +54,7 @@ async def listening(
         TOKEN,
         store=storage.feedback,
         database=database,
+        now=lambda: NOW,
         on_feedback=bell.set,
     ) as listen:
         assert listen is not None
@@ -106,12 +110,41 @@ async def test_the_edit_goes_to_the_message_that_was_clicked(
     listening: Listen, standin: SlackStandIn, told: Told, storage: Storage
 ) -> None:
     await standin.click(NEWS_NAME, ts(standin), "monitor_ack")
-    now = message().first_seen
-    found = storage.deliveries.next_delivery(NEWS, now)
+    found = storage.deliveries.next_delivery(NEWS, NOW)
     assert found is not None
     edit, _ = found
     assert (edit.kind, edit.message) == ("edit", message(acknowledged_by="person"))
     assert edit.parent == Receipt(channel=standin.channel_id(NEWS_NAME), ts=ts(standin))
+
+
+async def test_the_message_itself_says_who_has_acknowledged_it(
+    listening: Listen, standin: SlackStandIn, storage: Storage, database: OwnThread, database_file: Path
+) -> None:
+    told = Told(storage, database_file)
+    told.story()
+    told.post("d1", ISIS, receipt=None, content=message(level="urgent", mention="here"))
+    async with open_slack(standin.api_url, TOKEN, buttons=True) as slack:
+        deliver = Deliver(
+            store=storage.deliveries,
+            database=database,
+            notifier=slack,
+            now=lambda: NOW,
+            wall_clock=lambda: NOW,
+            on_report=lambda _report: None,
+            pace=0.0,
+        )
+        assert await deliver.emptied(20)
+        (before,) = standin.messages(ISIS_NAME)
+        assert await standin.click(ISIS_NAME, before.ts, "monitor_ack")
+        assert await deliver.emptied(20)
+        await deliver.stop()
+    (after,) = standin.messages(ISIS_NAME)
+    assert (after.ts, "Acknowledged by person" in rendered(after).text) == (before.ts, True)
+    assert "Acknowledged by" not in rendered(before).text
+    with pytest.raises(LookupError):
+        await standin.click(ISIS_NAME, after.ts, "monitor_ack")
+    assert await standin.click(ISIS_NAME, after.ts, "monitor_vote_down")
+    assert [vote.up for vote in storage.votes.votes("patrols")] == [False]
 
 
 async def test_a_reaction_that_slack_sends_three_times_counts_once(
@@ -179,6 +212,7 @@ async def test_who_is_not_to_be_heard_is_not(storage: Storage, database: OwnThre
             bot_token,
             store=storage.feedback,
             database=database,
+            now=lambda: NOW,
             on_feedback=lambda: None,
         ) as listen:
             assert listen is None

@@ -5,6 +5,7 @@ import pytest
 from builders import NOW, fetched, keyed, next_at, opened, spec
 
 from monitor.errors import NoDatabaseError, StorageError
+from monitor.grouping import WINDOW
 from monitor.prune import Prune, prune_now, removed_before
 from monitor.records import Removal
 from monitor.storage import Storage
@@ -58,9 +59,14 @@ async def test_without_a_wish_everything_is_kept(storage: Storage, database: Own
     assert storage.ledger.counts()["items"] == ITEMS
 
 
-@pytest.mark.parametrize(("keep", "kept"), [(DAY, 2 * MAX_AGE), (2 * MAX_AGE, 2 * MAX_AGE), (KEEP, KEEP)])
-def test_what_alerts_are_compared_with_is_kept(keep: timedelta, kept: timedelta) -> None:
-    assert removed_before(keep, MAX_AGE, NOW) == NOW - kept
+@pytest.mark.parametrize(
+    ("keep", "max_age", "kept"),
+    [(DAY, MAX_AGE, WINDOW), (WINDOW, MAX_AGE, WINDOW), (DAY, 4 * DAY, 8 * DAY), (KEEP, 4 * DAY, KEEP)],
+)
+def test_what_new_items_are_compared_with_is_kept(
+    keep: timedelta, max_age: timedelta, kept: timedelta
+) -> None:
+    assert removed_before(keep, max_age, NOW) == NOW - kept
 
 
 class TestByHand:
@@ -71,25 +77,25 @@ class TestByHand:
         self, storage: Storage, database_file: Path
     ) -> None:
         leave(storage, NOW - KEEP)
-        found = prune_now(self.url(database_file), NOW, dry_run=True)
+        found = prune_now(self.url(database_file), NOW, NOW, dry_run=True)
         assert found == Removal(items=ITEMS, versions=0, scores=0, alerts=0, deliveries=0)
         assert storage.ledger.counts()["items"] == ITEMS
 
     def test_what_was_counted_is_removed(self, database_file: Path) -> None:
         with opened(database_file) as storage:
             leave(storage, NOW - KEEP)
-        assert prune_now(self.url(database_file), NOW, dry_run=False).items == ITEMS
-        assert prune_now(self.url(database_file), NOW, dry_run=False).items == 0
+        assert prune_now(self.url(database_file), NOW, NOW, dry_run=False).items == ITEMS
+        assert prune_now(self.url(database_file), NOW, NOW, dry_run=False).items == 0
         with opened(database_file) as storage:
             assert storage.ledger.counts()["items"] == 0
 
     def test_beside_a_service_it_says_what_to_do(self, storage: Storage, database_file: Path) -> None:
         leave(storage, NOW - KEEP)
         with pytest.raises(StorageError, match=r"is using this database; .* set storage\.keep, or stop"):
-            prune_now(self.url(database_file), NOW, dry_run=False)
+            prune_now(self.url(database_file), NOW, NOW, dry_run=False)
         assert storage.ledger.counts()["items"] == ITEMS
 
     def test_it_makes_no_database(self, database_file: Path) -> None:
         with pytest.raises(NoDatabaseError):
-            prune_now(self.url(database_file), NOW, dry_run=False)
+            prune_now(self.url(database_file), NOW, NOW, dry_run=False)
         assert not database_file.exists()

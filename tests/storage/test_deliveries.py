@@ -1,7 +1,12 @@
-import pytest
-from builders import HOUR, NOW, new_delivery, stored_deliveries
+"""The outbox: order, attempts, what waits for its time or its parent, and what is sent on."""
 
-from monitor.records import Delivery, DeliveryState, Receipt
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from builders import HOUR, NOW, message, new_delivery, stored_deliveries
+
+from monitor.records import Delivery, DeliveryKind, DeliveryState, Entry, Listing, NewDelivery, Receipt
 from monitor.storage import Storage
 
 CHANNEL = "#news-alerts"
@@ -107,13 +112,96 @@ def test_what_waits_for_a_channel_nobody_names_any_more_is_sent_on(storage: Stor
         new_delivery(2, "#mistyped"),
         new_delivery(3, "#other-desk"),
         new_delivery(4, "#default"),
+        new_delivery(5, "#of-a-route"),
     )
     storage.deliveries.record_attempt(first(storage, "#mistyped"), NOW)
     storage.deliveries.interrupted()
     topics: dict[str | None, str] = {"patrols": "#patrols", "others": "#other-desk"}
-    assert storage.deliveries.readdress(topics, "#default") == 1
+    named = frozenset({"#of-a-route"})
+    assert storage.deliveries.readdress(topics, named, "#default") == 1
     assert state(storage, "#mistyped") == ("d1", "in_doubt"), "it must be looked for where it was sent"
     assert state(storage, "#patrols") == ("d2", "pending")
     assert state(storage, "#other-desk") == ("d3", "pending")
     assert state(storage, "#default") == ("d4", "pending")
-    assert storage.deliveries.readdress({}, "#patrols") == 2, "of a topic that has gone: to the default"
+    assert state(storage, "#of-a-route") == ("d5", "pending"), "what a route names is no topic's own"
+    assert storage.deliveries.readdress({}, named, "#patrols") == 2, (
+        "of a topic that has gone: to the default"
+    )
+
+
+# --- what goes before what --------------------------------------------------------------------------------
+
+
+def under(n: int, parent: str = "d1", kind: DeliveryKind = "reply") -> NewDelivery:
+    return replace(new_delivery(n), kind=kind, parent_id=parent)
+
+
+@pytest.mark.parametrize("kind", ["reply", "edit"])
+@pytest.mark.parametrize("parents_state", ["pending", "sending", "in_doubt"])
+def test_what_follows_waits_for_its_parent_and_holds_up_nothing(
+    storage: Storage, kind: DeliveryKind, parents_state: DeliveryState
+) -> None:
+    parent = replace(new_delivery(1), channel="#elsewhere")
+    stored_deliveries(storage, parent, replace(under(2, kind=kind), broadcast=True), new_delivery(3))
+    storage.deliveries.record_state("d1", parents_state, "why")
+    assert state(storage) == ("d3", "pending")
+    assert storage.deliveries.count_open(NOW) == 2, "it can't go, whoever waits"
+    storage.deliveries.record_receipt("d1", RECEIPT, NOW)
+    assert storage.deliveries.count_open(NOW) == 2
+    waiting = first(storage)
+    assert (waiting.id, waiting.kind, waiting.parent, waiting.broadcast) == ("d2", kind, RECEIPT, True)
+
+
+def test_a_post_has_no_parent(storage: Storage) -> None:
+    stored_deliveries(storage, new_delivery())
+    assert (first(storage).kind, first(storage).parent, first(storage).broadcast) == ("post", None, False)
+
+
+def test_the_reply_of_a_post_that_failed_stands_by_itself(storage: Storage) -> None:
+    stored_deliveries(storage, new_delivery(1), under(2))
+    storage.deliveries.record_state("d1", "failed", "invalid_blocks")
+    waiting = first(storage)
+    assert (waiting.id, waiting.kind, waiting.parent) == ("d2", "post", None)
+
+
+# --- what waits for its time ------------------------------------------------------------------------------
+
+
+def test_nothing_goes_before_its_time_and_what_waits_holds_up_nothing(storage: Storage) -> None:
+    later = replace(new_delivery(1), not_before=NOW + HOUR)
+    stored_deliveries(storage, later, new_delivery(2), replace(later, id="d3", channel="#quiet"))
+
+    def due(now: datetime) -> tuple[list[str], int]:
+        return storage.deliveries.open_channels(now), storage.deliveries.count_open(now)
+
+    assert due(NOW) == ([CHANNEL], 1)
+    assert state(storage) == ("d2", "pending")
+    assert storage.deliveries.next_delivery("#quiet", NOW) is None
+    assert due(NOW + HOUR) == ([CHANNEL, "#quiet"], 3)
+    found = storage.deliveries.next_delivery(CHANNEL, NOW + HOUR)
+    assert found is not None
+    assert found[0].id == "d1", "in its own place"
+
+
+# --- what a list is sent as -------------------------------------------------------------------------------
+
+ENTRY = Entry(
+    topic_name="Patrols",
+    title="T",
+    url=None,
+    source="Wire",
+    published=None,
+    first_seen=NOW,
+    score=70.0,
+)
+
+
+@pytest.mark.parametrize("total", [1, 2])
+def test_a_list_that_stayed_with_one_story_is_that_storys_message(storage: Storage, total: int) -> None:
+    own = message(title="T", items=3)
+    listing = Listing(why="late", stories=(ENTRY,) * total, total=total, since=NOW, until=NOW, alone=own)
+    stored_deliveries(storage, replace(new_delivery(), message=listing))
+    assert first(storage).message == (own if total == 1 else listing)
+    waiting = storage.alerts.delivery("d1")
+    assert waiting is not None
+    assert waiting.message == listing, "it can still grow"

@@ -60,7 +60,7 @@ def test_items_that_were_removed_were_not_read_in_the_time_after_them(storage: S
     scored(storage, 10, 10)
     scored(storage, 10, at=NOW + HOUR, first=3)
     stored_items(storage)  # a document that shows none of them
-    assert storage.retention.remove(NOW + HOUR, 2) == 2
+    assert storage.retention.remove(NOW + HOUR, 2, NOW) == 2
     assert storage.digests.scored_by(NOW + MINUTE) == 2
     assert storage.digests.scored_by(NOW + 2 * HOUR) == 3
 

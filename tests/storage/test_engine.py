@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -13,10 +14,26 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from builders import NOW, fetched, keyed, next_at, opened, parsed, spec, stored_items
+from builders import (
+    ALERT,
+    NOW,
+    fetched,
+    joining,
+    keyed,
+    message,
+    new_delivery,
+    next_at,
+    opened,
+    outcome,
+    parsed,
+    post,
+    spec,
+    stored_items,
+)
 
 from monitor.errors import StorageError
 from monitor.poll import recognise
+from monitor.records import Recorded, Verdict
 from monitor.storage import open_storage
 from monitor.storage.engine import _alembic, _sqlite_engine, open_engine, sqlite_is_sound
 from monitor.storage.tables import metadata
@@ -174,13 +191,96 @@ def test_items_of_an_earlier_version_stay_until_their_feeds_have_shown_a_whole_d
     with opened(database_file) as storage:
         (feed,) = storage.ledger.feeds()
         assert (feed.etag, feed.last_modified, feed.body_hash) == (None, None, None)
-        assert storage.retention.remove(NOW, 9) == 1, "the feed that is asked no more shows nothing"
+        assert storage.retention.remove(NOW, 9, NOW) == 1, "the feed that is asked no more shows nothing"
         a = parsed(guid="0", title="A", summary="S", url="https://wire.example/a")
         outcome = fetched(a)
         changes = storage.polls.record_poll(feed, outcome, recognise(outcome), NOW, next_at(NOW))
         assert (changes.new, changes.rekeyed) == ((), 1)
-        assert storage.retention.remove(NOW, 9) == 1
+        assert storage.retention.remove(NOW, 9, NOW) == 1
         assert storage.ledger.counts()["items"] == 1
+
+
+def told_before_stories(db: sa.Connection) -> None:
+    """Rows of version 0007: an item that was told, a copy of it, and one that waits for its decision."""
+    told = {
+        "topic_name": "Patrols",
+        "watchlist": "Desk",
+        "title": "T",
+        "url": None,
+        "source": "Wire",
+        "published": None,
+        "first_seen": NOW.isoformat(),
+        "score": 80.0,
+        "cut": 50.0,
+        "summary": "S",
+        "sentence": "A",
+        "author": None,
+        "mention": None,
+        "also_in": ["Other"],
+    }
+    db.exec_driver_sql(
+        "INSERT INTO feeds (id, url, name, tags, every_seconds, alert_backlog_seconds, full_text, active,"
+        " next_poll_at) VALUES (1, ?, 'Wire', '[]', 1, 0, 0, 1, '2026-11-20')",
+        (spec().url,),
+    )
+    for n, duplicate_of in ((1, None), (2, 1), (3, None)):
+        db.exec_driver_sql(
+            "INSERT INTO items (id, feed_id, key, url, title, summary, first_seen, backlog, scored_at)"
+            " VALUES (?, 1, ?, ?, 'T', 'S', '2026-11-20 12:00:00', 0, '2026-11-20')",
+            (n, f"key-{n}", f"https://wire.example/{n}"),
+        )
+        evidence = '{"sentence": "A", "text": "T", "parts": {}}'
+        decided = None if n == 3 else "2026-11-20"
+        db.exec_driver_sql(
+            "INSERT INTO scores (item_id, topic_id, score, matched, evidence, decided_at)"
+            " VALUES (?, 'patrols', 80, 1, ?, ?)",
+            (n, evidence, decided),
+        )
+        if decided:
+            verdict = ("quiet", "duplicate") if duplicate_of else ("alert", "new")
+            db.exec_driver_sql(
+                "INSERT INTO alerts (topic_id, item_id, decision, reason, duplicate_of, decided_at)"
+                " VALUES ('patrols', ?, ?, ?, ?, '2026-11-20')",
+                (n, *verdict, duplicate_of),
+            )
+    for position, state, ts in ((1, "sent", "1.5"), (2, "pending", None)):
+        db.exec_driver_sql(
+            "INSERT INTO deliveries (position, id, topic_id, item_id, channel, message, state,"
+            " created_at, receipt_channel, receipt_ts)"
+            " VALUES (?, ?, 'patrols', 1, '#c', ?, ?, '2026-11-20', 'C1', ?)",
+            (position, f"d{position}", json.dumps(told), state, ts),
+        )
+
+
+def test_what_was_told_before_there_were_stories_is_kept(database_file: Path) -> None:
+    engine = _sqlite_engine(database_file)
+    config = _alembic()
+    with engine.begin() as db:
+        config.attributes["connection"] = db
+        alembic.command.upgrade(config, "0007")
+        told_before_stories(db)
+    engine.dispose()
+    with opened(database_file) as storage:
+        verdicts = [
+            (known.topics[0].verdict, [(to.kind, to.state) for to in known.topics[0].deliveries])
+            for n in (1, 2, 3)
+            for known in storage.ledger.history(frozenset({f"https://wire.example/{n}"}))
+        ]
+        assert verdicts == [
+            (ALERT, [("post", "sent"), ("post", "pending")]),
+            (Verdict(decision="quiet", reason="duplicate"), []),
+            (None, []),
+        ]
+        waiting = storage.deliveries.next_delivery("#c", NOW)
+        assert waiting is not None
+        assert waiting[0].message == message(title="T", url=None, published=None, summary="S", sentence="A")
+        (match,) = storage.alerts.undecided(9)
+        opening = outcome(ALERT, new_delivery(3), membership=joining(), posts=(post(delivery_id="d3"),))
+        assert storage.alerts.record_decision(match, opening, NOW) == Recorded(story_id=1)
+    engine, close = open_engine(f"sqlite:///{database_file}")
+    with closing(engine.connect()) as db:
+        assert db.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+    close()
 
 
 def test_partial_indexes_are_as_the_tables_say(database_file: Path, tmp_path: Path) -> None:
@@ -203,6 +303,7 @@ def test_partial_indexes_are_as_the_tables_say(database_file: Path, tmp_path: Pa
         "ix_items_unscored",
         "ix_scores_undecided",
         "ix_deliveries_open",
+        "ix_posts_remind_at",
         "ix_troubles_open",
         "ix_troubles_untold",
     }

@@ -54,7 +54,7 @@ def test_history_tells_score_decision_and_delivery_per_topic(storage: Storage) -
     ]
     storage.scores.record_scores([item], scores, NOW)
     matches = {match.score.topic_id: match for match in storage.alerts.undecided(10)}
-    duplicate = Verdict(decision="quiet", reason="duplicate", duplicate_of=item.id)
+    duplicate = Verdict(decision="quiet", reason="duplicate")
     storage.alerts.record_decision(
         matches["told"], outcome(ALERT, new_delivery(1), new_delivery(2, "#b")), NOW
     )
@@ -75,12 +75,20 @@ def test_history_tells_score_decision_and_delivery_per_topic(storage: Storage) -
     assert told.deliveries == (
         DeliveryStatus(
             channel="#news-alerts",
+            kind="post",
             state="sent",
             attempt=0,
             last_error=None,
             receipt=Receipt(channel="C1", ts="1.5"),
         ),
-        DeliveryStatus(channel="#b", state="in_doubt", attempt=0, last_error="connection lost", receipt=None),
+        DeliveryStatus(
+            channel="#b",
+            kind="post",
+            state="in_doubt",
+            attempt=0,
+            last_error="connection lost",
+            receipt=None,
+        ),
     )
 
 
@@ -93,8 +101,8 @@ def test_counts(storage: Storage) -> None:
     failed = FetchFailed(kind="timeout", message="no answer")
     storage.polls.sync_feeds([spec(), spec(url="https://other.example/", name="Other")], NOW)
     for feed in storage.ledger.feeds():
-        outcome = failed if feed.spec.name == "Other" else fetched()
-        storage.polls.record_poll(feed, outcome, [], NOW, judged(feed, outcome, NOW))
+        found = failed if feed.spec.name == "Other" else fetched()
+        storage.polls.record_poll(feed, found, [], NOW, judged(feed, found, NOW))
     scored = items[:5]
     low = score(items[4].id, score=20.0, matched=False)
     storage.scores.record_scores(scored, [low, *(score(item.id) for item in items[:4])], NOW)
@@ -114,7 +122,9 @@ def test_counts(storage: Storage) -> None:
         "unscored": 1,
         "undecided": 1,
         "matches": 4,
+        "stories": 0,
         "alerts": 2,
+        "threaded": 0,
         "quiet": 1,
         "undelivered": 1,
         "delivered": 0,

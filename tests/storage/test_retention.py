@@ -2,14 +2,43 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from builders import ALERT, HOUR, NOW, fetched, keyed, new_delivery, next_at, outcome, score, spec
+import sqlalchemy as sa
+from builders import (
+    ALERT,
+    HOUR,
+    NOW,
+    fetched,
+    joining,
+    keyed,
+    new_delivery,
+    next_at,
+    outcome,
+    post,
+    score,
+    spec,
+)
+from storied import beside
 
 from monitor.passages import passages
-from monitor.records import Article, Item, KeyedItem, Match, Receipt, Removal, Verdict
+from monitor.records import (
+    Article,
+    DeliveryKind,
+    Item,
+    KeyedItem,
+    Match,
+    NewDelivery,
+    Post,
+    Receipt,
+    Removal,
+)
 from monitor.storage import Storage
+from monitor.storage.messages import delivery_columns
+from monitor.storage.tables import deliveries, digests, posts, stories, story_items
 from monitor.vectors import text_hash
 
 LATER = NOW + timedelta(days=100)
@@ -38,8 +67,8 @@ def matched(storage: Storage, n: int = 1, *topics: str) -> list[Match]:
     return storage.alerts.undecided(9)
 
 
-def delivered(storage: Storage, match: Match, n: int = 1, verdict: Verdict = ALERT) -> Item:
-    storage.alerts.record_decision(match, outcome(verdict, new_delivery(n)), NOW)
+def delivered(storage: Storage, match: Match, n: int = 1) -> Item:
+    storage.alerts.record_decision(match, outcome(ALERT, new_delivery(n)), NOW)
     storage.deliveries.record_receipt(f"d{n}", Receipt(channel="C1", ts="1.5"), NOW)
     return match.item
 
@@ -48,7 +77,7 @@ def removed(storage: Storage) -> int:
     """Remove all there is to remove; it must be what was counted before."""
     counted = storage.retention.removable(LATER)
     total = 0
-    while step := storage.retention.remove(LATER, 2):
+    while step := storage.retention.remove(LATER, 2, LATER):
         total += step
     assert total == counted.items
     assert storage.retention.removable(LATER) == NOTHING
@@ -98,8 +127,8 @@ def test_younger_items_stay(storage: Storage) -> None:
     (match,) = matched(storage)
     delivered(storage, match)
     assert storage.retention.removable(NOW) == NOTHING
-    assert storage.retention.remove(NOW, 9) == 0
-    assert storage.retention.remove(NOW + timedelta(seconds=1), 9) == 1
+    assert storage.retention.remove(NOW, 9, NOW) == 0
+    assert storage.retention.remove(NOW + timedelta(seconds=1), 9, NOW) == 1
 
 
 def test_what_waits_for_a_score_or_an_article_stays(storage: Storage) -> None:
@@ -132,15 +161,135 @@ def test_what_waits_for_its_delivery_stays(storage: Storage, state: str) -> None
     assert removed(storage) == (1 if state == "failed" else 0)
 
 
-def test_an_alert_outlives_what_it_repeated(storage: Storage) -> None:
+# --- stories ----------------------------------------------------------------------------------------------
+
+
+def told(
+    storage: Storage,
+    n: int,
+    story_id: int | None = None,
+    *deliveries: NewDelivery,
+    posts: tuple[Post, ...] = (),
+    like_id: int | None = None,
+) -> int:
+    """One more item in a story, or in a new one; all that it gives rise to is delivered."""
+    (match,) = matched(storage, n)
+    membership = joining(story_id, like_id=like_id)
+    said = outcome(ALERT, *deliveries, membership=membership, posts=posts)
+    recorded = storage.alerts.record_decision(match, said, NOW)
+    for delivery in deliveries:
+        storage.deliveries.record_receipt(delivery.id, Receipt(channel="C1", ts="1.5"), NOW)
+    assert recorded is not None
+    assert recorded.story_id is not None
+    return recorded.story_id
+
+
+def under(n: int, parent: str, kind: DeliveryKind = "reply") -> NewDelivery:
+    return replace(new_delivery(n), kind=kind, parent_id=parent)
+
+
+def known(delivery_id: str = "d1", **changes: Any) -> tuple[Post, ...]:
+    return (post(delivery_id=delivery_id, **changes),)
+
+
+def left(database_file: Path) -> dict[str, list[Any]]:
+    """What is left of stories and messages; no reference leads nowhere."""
+    with beside(database_file) as db:
+        assert db.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+        return {
+            "stories": list(db.scalars(sa.select(stories.c.id).order_by(stories.c.id))),
+            "placed": [
+                tuple(row) for row in db.execute(sa.select(story_items.c.item_id, story_items.c.like_id))
+            ],
+            "posts": list(db.scalars(sa.select(posts.c.delivery_id).order_by(posts.c.story_id))),
+            "messages": list(db.scalars(sa.select(deliveries.c.id).order_by(deliveries.c.position))),
+        }
+
+
+def test_a_story_goes_with_its_last_item_and_all_that_was_said_of_it(
+    storage: Storage, database_file: Path
+) -> None:
+    story_id = told(storage, 1, None, new_delivery(1), posts=known())
+    told(storage, 2, story_id, under(2, "d1"), under(3, "d1", "edit"))
+    removed(storage)
+    assert left(database_file) == {"stories": [], "placed": [], "posts": [], "messages": []}
+
+
+def test_an_item_leaves_its_story_which_goes_on(storage: Storage, database_file: Path) -> None:
+    story_id = told(storage, 1, None, new_delivery(1), posts=known())
+    ((first,), _) = storage.alerts.story(story_id)
+    told(storage, 2, story_id, under(2, "d1"), under(3, "d1", "edit"), like_id=first.item.id)
+    assert storage.retention.remove(LATER, 1, LATER) == 1
+    (rest,) = storage.alerts.story(story_id)[0]
+    assert rest.item.key == "key-2"
+    assert left(database_file) == {
+        "stories": [story_id],
+        "placed": [(rest.item.id, None)],
+        "posts": ["d1"],
+        "messages": ["d1", "d2", "d3"],
+    }
+    assert removed(storage) == 1
+    assert left(database_file)["messages"] == []
+
+
+def test_what_was_said_before_there_were_stories_goes_with_its_item(
+    storage: Storage, database_file: Path
+) -> None:
     (match,) = matched(storage)
-    told = delivered(storage, match)
-    (copy,) = matched(storage, 2)
-    duplicate = Verdict(decision="quiet", reason="duplicate", duplicate_of=told.id)
-    delivered(storage, copy, 2, duplicate)
-    assert storage.retention.remove(LATER, 1) == 1
-    (history,) = storage.ledger.history(frozenset({"https://wire.example/2"}))
-    assert history.topics[0].verdict == replace(duplicate, duplicate_of=None)
+    delivered(storage, match)
+    assert left(database_file)["messages"] == ["d1"]
+    removed(storage)
+    assert left(database_file)["messages"] == []
+
+
+def test_a_list_stays_for_as_long_as_one_of_its_stories(storage: Storage, database_file: Path) -> None:
+    first = told(storage, 1, None, new_delivery(1), posts=known())
+    second = told(storage, 2, None, under(2, "d1"), posts=known())
+    told(storage, 3, first, under(3, "d1"))
+    assert storage.retention.remove(LATER, 1, LATER) == 1
+    assert left(database_file)["stories"] == [first, second], "its other item is there"
+    (last,) = matched(storage, 4)
+    decided = outcome(ALERT, under(4, "d1"), membership=joining(second))
+    storage.alerts.record_decision(last, decided, NOW)
+    assert removed(storage) == 2, "what waits for its delivery stays"
+    assert left(database_file) == {
+        "stories": [second],
+        "placed": [(last.item.id, None)],
+        "posts": ["d1"],
+        "messages": ["d1", "d2", "d3", "d4"],
+    }
+    storage.deliveries.record_state("d4", "failed", "refused")
+    assert removed(storage) == 1
+    assert left(database_file) == {"stories": [], "placed": [], "posts": [], "messages": []}
+
+
+def test_an_item_may_be_in_a_story_of_each_of_its_topics(storage: Storage, database_file: Path) -> None:
+    matches = matched(storage, 1, "a", "b")
+    for n, match in enumerate(matches, 1):
+        said = outcome(ALERT, new_delivery(n, f"#c{n}"), membership=joining(), posts=known(f"d{n}"))
+        storage.alerts.record_decision(match, said, NOW)
+        storage.deliveries.record_receipt(f"d{n}", Receipt(channel="C1", ts="1.5"), NOW)
+    assert removed(storage) == 1
+    assert left(database_file) == {"stories": [], "placed": [], "posts": [], "messages": []}
+
+
+def test_a_story_told_in_two_channels_goes_with_both_its_posts(storage: Storage, database_file: Path) -> None:
+    both = (*known(), *known("d2", channel="#duty"))
+    told(storage, 1, None, new_delivery(1), new_delivery(2, "#duty"), posts=both)
+    stays = told(storage, 2, None, new_delivery(3), posts=known("d3"))
+    assert storage.retention.remove(LATER, 1, LATER) == 1
+    assert left(database_file)["stories"] == [stays]
+    assert left(database_file)["messages"] == ["d3"]
+
+
+def test_digests_and_notices_belong_to_no_item_and_stay(storage: Storage, database_file: Path) -> None:
+    told(storage, 1, None, new_delivery(1), posts=known())
+    with beside(database_file) as db:
+        db.execute(deliveries.insert().values(**delivery_columns(new_delivery(2), NOW)))
+        made = {"channel": "#news-alerts", "period": "daily", "until": NOW, "delivery_id": "d2"}
+        db.execute(digests.insert().values(made))
+    removed(storage)
+    assert left(database_file)["messages"] == ["d2"]
 
 
 def test_vectors_of_its_texts_are_forgotten_by_every_model(storage: Storage) -> None:
@@ -165,4 +314,4 @@ def test_any_number_goes_in_steps(storage: Storage) -> None:
     storage.scores.record_scores(storage.scores.unscored(9), [], NOW)
     poll(storage, *GONE)
     storage.scores.record_scores(storage.scores.unscored(9), [], NOW)
-    assert [storage.retention.remove(NOW + HOUR, 3) for _ in range(4)] == [3, 3, 1, 0]
+    assert [storage.retention.remove(NOW + HOUR, 3, NOW) for _ in range(4)] == [3, 3, 1, 0]

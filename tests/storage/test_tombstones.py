@@ -38,7 +38,7 @@ class Archive:
         removed = 0
         while waiting := self.storage.scores.unscored(100):
             self.storage.scores.record_scores(waiting, [], NOW)
-        while step := self.storage.retention.remove(LATER, 100):
+        while step := self.storage.retention.remove(LATER, 100, LATER):
             removed += step
         return removed
 
