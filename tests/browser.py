@@ -49,7 +49,7 @@ class Page:
         left, top, right, _ = await self.evaluate(f"{box}({first})")
         bottom = (await self.evaluate(f"{box}({last or first})"))[3]
         clip = {"x": left, "y": top, "width": right - left, "height": min(bottom - top, most), "scale": 1}
-        taken = await self.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
+        taken = await self.call("Page.captureScreenshot", format="png", clip=clip)
         return b64decode(taken["data"])
 
     async def comes(self, expression: str) -> None:
