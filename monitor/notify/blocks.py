@@ -105,10 +105,12 @@ def escaped(text: str) -> str:
 
 def _story(message: Message) -> list[Block]:
     pressing = [pill("URGENT"), said(" ")] if is_pressing(message) else []
+    # Who has taken it up is named instead of those who were called.
+    pressing += [] if message.acknowledged_by else mentioned(message.mention)
     summary = [paragraph(message.summary)] if message.summary else []
     return [
         context(story_heading(message)),
-        rich(section(*pressing, *mentioned(message.mention), *linked(message.title, message.url))),
+        rich(section(*pressing, *linked(message.title, message.url))),
         *summary,
         rich(*_measured(message)),
         context(why(message)),
