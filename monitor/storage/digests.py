@@ -26,7 +26,7 @@ class SqlDigestStore:
 
     def told(self, channel: str, since: datetime, until: datetime) -> list[ChannelStory]:
         """Return the stories that the channel was told from ``since`` up to ``until``."""
-        scored = sa.and_(
+        of_item = sa.and_(
             scores.c.item_id == story_items.c.item_id, scores.c.topic_id == story_items.c.topic_id
         )
         query = (
@@ -35,11 +35,10 @@ class SqlDigestStore:
                 posts.c.topic_id,
                 posts.c.told_at,
                 sa.func.count().label("items"),
-                # Not the placing's own score, which says how sure it is that an item is in the right story.
                 sa.func.max(scores.c.score).label("score"),
             )
             .join_from(posts, story_items, story_items.c.story_id == posts.c.story_id)
-            .join(scores, scored)
+            .join(scores, of_item)
             .where(posts.c.channel == channel, posts.c.told_at >= since, posts.c.told_at < until)
             .group_by(posts.c.story_id, posts.c.topic_id, posts.c.told_at)
             .order_by(posts.c.told_at, posts.c.story_id)

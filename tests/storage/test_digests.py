@@ -30,11 +30,9 @@ def ids(items: Sequence[Item]) -> list[int]:
 
 
 def test_stories_are_those_the_channel_was_told_in_the_period(storage: Storage, database_file: Path) -> None:
-    items = scored(storage, 70, 80, 80, 80, 80)
-    one, two, three, four, five = ids(items)
-    storage.scores.record_scores(items[2:3], [score(three, topic_id="raids", score=60.0)], NOW)
+    one, two, three, four, five = ids(scored(storage, 80, 80, 80, 80, 80))
     tell(database_file, 1, [one, two], NOW - HOUR)
-    tell(database_file, 2, [three], NOW, topic_id="raids")
+    tell(database_file, 2, [three], NOW, topic_id="raids", score=60.0)
     tell(database_file, 3, [four], NOW + HOUR)
     tell(database_file, 4, [five], NOW, channel="#isis-watch")
     told = storage.digests.told("#news-alerts", NOW - HOUR, NOW + HOUR)
