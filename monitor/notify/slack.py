@@ -36,7 +36,7 @@ TIMEOUT = 10.0
 CLOCK_SKEW = timedelta(hours=1)
 """How far our clock may be ahead of Slack's when looking for a message by the time of its first attempt."""
 LONGEST_WAIT = 3600
-"""Seconds that a ``Retry-After`` counts at most: no mistake of somebody's between us may silence a channel."""
+"""Seconds that a ``Retry-After`` counts at most; one that is mistaken must not silence a channel for days."""
 CHART_PAUSE = timedelta(seconds=2)
 EVENT_TYPE = "monitor_alert"
 
