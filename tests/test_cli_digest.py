@@ -39,7 +39,8 @@ def digest(folder: Path, *arguments: str) -> tuple[int, str, str]:
 def test_it_is_printed_for_people_and_for_programs(folder: Path) -> None:
     code, told, _ = digest(folder, "#patrols", "--period", "weekly")
     assert code == 0
-    assert told.startswith("Weekly digest: 1 story; 1 item was read")
+    assert told.startswith("Weekly digest, ")
+    assert ": 1 story from 1 item; 1 item was read\n" in told
     assert "Report number 1 of the patrol" in told
     plain = json.loads(digest(folder, "patrols", "--json")[1])
     assert (plain["period"], plain["top"], plain["items_read"]) == ("daily", [], 0)
