@@ -87,16 +87,10 @@ class SqlDeliverStore:
             return db.scalar(_due(sa.select(sa.func.count()), now)) or 0
 
     def record_attempt(self, delivery: Delivery, now: datetime) -> Delivery:
-        """Write ahead: from here on the message may have reached the channel; return it with its attempt.
-
-        What it says is final from now on; until then it may have been rewritten.
-        """
+        """Write ahead: from here on the message may have reached the channel; return it with its attempt."""
         attempt, first = delivery.attempt + 1, delivery.first_try_at or now
-        begun = deliveries.update().where(deliveries.c.id == delivery.id).returning(deliveries.c.message)
-        with self._engine.begin() as db:
-            stored = db.scalars(begun.values(state="sending", attempt=attempt, first_try_at=first)).one()
-        message = as_sent(message_from(stored))
-        return replace(delivery, message=message, attempt=attempt, first_try_at=first)
+        self._update(delivery.id, state="sending", attempt=attempt, first_try_at=first)
+        return replace(delivery, attempt=attempt, first_try_at=first)
 
     def record_state(self, delivery_id: str, state: DeliveryState, reason: str) -> None:
         """Store what became of an attempt that brought no receipt."""
