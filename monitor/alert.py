@@ -5,18 +5,19 @@ take matches in order ──► its story ──► gate ──► a step for ea
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from monitor.dispatch import Dispatch, Told, reminder_for
-from monitor.grouping import Placement
-from monitor.policy import Facts, Rules, gate, step, verdict
+from monitor.grouping import Placement, Telling
+from monitor.policy import Facts, Rules, Step, gate, step, verdict
 from monitor.quiethours import held_until
 from monitor.records import (
     ChannelPlan,
     Destination,
     DueReminder,
+    Level,
     Match,
     Membership,
     Message,
@@ -128,24 +129,32 @@ class Alert:
         """Decide on every match that waits, and remind where it is time; return how many were decided on."""
         await self._storybook.refresh()
         decided = 0
-        while matches := await self._database(self._store.undecided, _BATCH):
-            failure: Exception | None = None
-            before = decided
-            for match in matches:
-                try:
-                    report = await self._decide(match)
-                except Exception as error:
-                    # One match's surprise must not cost those behind it.
-                    logger.exception("decision_failed", extra={"item": match.item.id})
-                    failure = error
-                    continue
-                if report:
-                    self._on_report(report)
-                    decided += 1
-            if failure and decided == before:
-                raise failure
+        stuck: Exception | None = None
+        while stuck is None and (matches := await self._database(self._store.undecided, _BATCH)):
+            now_decided, failure = await self._decide_each(matches)
+            decided += now_decided
+            stuck = None if now_decided else failure
         await self._database(self._remind)
+        if stuck is not None:
+            raise stuck
         return decided
+
+    async def _decide_each(self, matches: Sequence[Match]) -> tuple[int, Exception | None]:
+        """Return how many were decided on, and the last of the failures, if there was one."""
+        decided = 0
+        failure: Exception | None = None
+        for match in matches:
+            try:
+                report = await self._decide(match)
+            except Exception as error:
+                # One match's surprise must not cost those behind it.
+                logger.exception("decision_failed", extra={"item": match.item.id})
+                failure = error
+                continue
+            if report:
+                self._on_report(report)
+                decided += 1
+        return decided, failure
 
     async def _decide(self, match: Match) -> AlertReport | None:
         topic = self._orders.topics.get(match.score.topic_id)
@@ -154,9 +163,7 @@ class Alert:
             recorded = await self._database(self._store.record_decision, match, outcome, self._now())
         else:
             told, placement = await self._storybook.place(match, topic)
-            outcome, recorded = await self._database(self._record, match, topic, placement)
-            if recorded is not None and recorded.story_id is not None:
-                self._storybook.grow(topic.id, told, recorded.story_id)
+            outcome, recorded = await self._database(self._record, match, topic, told, placement)
         if recorded is None:
             return None
         name = topic.name if topic else match.score.topic_id
@@ -164,11 +171,16 @@ class Alert:
         logger.info(outcome.verdict.decision, extra=extra | {"reason": outcome.verdict.reason})
         return AlertReport(match=match, topic_name=name, verdict=outcome.verdict)
 
-    def _record(self, match: Match, topic: Topic, placement: Placement) -> tuple[Outcome, Recorded | None]:
-        """Decide and record, in storage's thread: nothing changes in between."""
+    def _record(
+        self, match: Match, topic: Topic, told: Telling, placement: Placement
+    ) -> tuple[Outcome, Recorded | None]:
+        """Decide, record and remember, in storage's thread: nothing changes in between, nor cuts it off."""
         now = self._now()
         outcome = self._outcome(match, topic, placement, now)
-        return outcome, self._store.record_decision(match, outcome, now)
+        recorded = self._store.record_decision(match, outcome, now)
+        if recorded is not None and recorded.story_id is not None:
+            self._storybook.grow(topic.id, told, recorded.story_id)
+        return outcome, recorded
 
     def _outcome(self, match: Match, topic: Topic, placement: Placement, now: datetime) -> Outcome:
         membership = Membership(
@@ -185,15 +197,10 @@ class Alert:
         posts = {} if placement.story_id is None else self._store.posts(placement.story_id)
         told = self._told(match, topic, placement, told_before=bool(posts), now=now)
         dispatch = Dispatch(self._store, told, self._orders.burst_window)
-        steps = []
-        for destination in self._destinations(told, posts):
-            post = posts.get(destination.channel)
-            plan = self._orders.channels.get(destination.channel)
-            until = held_until(plan.quiet_hours if plan else None, destination.level, now)
-            traffic = self._store.traffic(destination.channel, topic.id, now - self._orders.burst_window)
-            one = step(match.item, told.facts, destination, post, traffic, until, self._orders.rules, now)
-            dispatch.take(one, destination, post, until)
-            steps.append(one)
+        steps = [
+            self._step(told, destination, posts.get(destination.channel), dispatch)
+            for destination in self._destinations(told, posts)
+        ]
         return Outcome(
             verdict=verdict(steps),
             membership=membership,
@@ -201,6 +208,25 @@ class Alert:
             rewrites=tuple(dispatch.rewrites),
             posts=tuple(dispatch.posts),
         )
+
+    def _step(self, told: Told, destination: Destination, post: Post | None, dispatch: Dispatch) -> Step:
+        """Decide what one channel is told, and have it written down."""
+        channel, level, now = destination.channel, destination.level, told.now
+        traffic = self._store.traffic(channel, told.topic.id, now - self._orders.burst_window)
+        until, rules = self._held_until(channel, level, now), self._orders.rules
+        one = step(told.match.item, told.facts, destination, post, traffic, until, rules, now)
+
+        def awake(moment: datetime) -> datetime:
+            return self._held_until(channel, level, moment) or moment
+
+        if one.loud_at is not None:
+            one = replace(one, loud_at=awake(one.loud_at))
+        dispatch.take(one, destination, post, awake)
+        return one
+
+    def _held_until(self, channel: str, level: Level, moment: datetime) -> datetime | None:
+        plan = self._orders.channels.get(channel)
+        return held_until(plan.quiet_hours if plan else None, level, moment)
 
     def _told(
         self, match: Match, topic: Topic, placement: Placement, *, told_before: bool, now: datetime
@@ -220,6 +246,7 @@ class Alert:
         return Told(
             match=match,
             topic=topic,
+            story_id=placement.story_id,
             items=tuple(items),
             count=count + 1,
             sources=names,
@@ -239,7 +266,9 @@ class Alert:
     def _remind(self) -> None:
         now = self._now()
         for due in self._store.due_reminders(now):
-            self._remind_of(due, now)
+            channel, level = due.post.channel, due.post.level
+            if channel in self._orders.named and self._held_until(channel, level, now) is None:
+                self._remind_of(due, now)
 
     def _remind_of(self, due: DueReminder, now: datetime) -> None:
         topic = self._orders.topics.get(due.topic_id)
@@ -248,7 +277,7 @@ class Alert:
         parent = self._store.delivery(due.post.delivery_id)
         known = parent.message if parent and isinstance(parent.message, Message) else None
         title = known.title if known else items[0].item.title if items else due.topic_id
-        post, reminder = reminder_for(due, name, title, known.mention if known else None)
+        post, reminder = reminder_for(due, name, title, known.mention if known else None, now)
         self._store.record_reminder(due, post, reminder, now)
         logger.info("reminded", extra={"story": due.story_id, "channel": due.post.channel})
 

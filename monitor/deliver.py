@@ -120,7 +120,10 @@ class Deliver:
             await self._wait_for_pace(channel)
             if self._stopping:
                 return False
-            delivery = await self._database(self._store.record_attempt, delivery, self._wall_clock())
+            begun = await self._database(self._begin, channel)
+            if begun is None:
+                return True
+            delivery = begun
             outcome = await self._notifier.post(delivery)
             self._free_at[channel] = asyncio.get_running_loop().time() + self._pace
         else:
@@ -130,6 +133,16 @@ class Deliver:
         goes_on = await self._record(delivery, outcome, looked=state != "pending")
         self._on_report(DeliverReport(delivery=delivery, outcome=outcome))
         return goes_on
+
+    def _begin(self, channel: str) -> Delivery | None:
+        """Write ahead the next attempt, in storage's thread; None if none is due any more.
+
+        What was due before the wait may have been rewritten, put off or taken back since.
+        """
+        due = self._store.next_delivery(channel, self._now())
+        if due is None or due[1] != "pending":
+            return None
+        return self._store.record_attempt(due[0], self._wall_clock())
 
     async def _wait_for_pace(self, channel: str) -> None:
         wait = self._free_at.get(channel, 0.0) - asyncio.get_running_loop().time()

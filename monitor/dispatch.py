@@ -4,6 +4,7 @@ A delivery that nobody has tried yet says what is known when it goes: instead of
 is rewritten.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -42,12 +43,19 @@ REMINDERS = 3
 """How many times readers are reminded of a story that nobody acknowledges."""
 
 
+Awake = Callable[[datetime], datetime]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A match with its story as it is now: the items looked at, the number of all, independent sources."""
+    """A match with its story as it is now: the items looked at, the number of all, independent sources.
+
+    ``story_id`` is None while the story has no other item.
+    """
 
     match: Match
     topic: Topic
+    story_id: int | None
     items: tuple[ScoredItem, ...]
     count: int
     sources: tuple[str, ...]
@@ -66,27 +74,27 @@ class Dispatch:
         self.rewrites: list[Rewrite] = []
         self.posts: list[Post] = []
 
-    def take(self, step: Step, destination: Destination, post: Post | None, until: datetime | None) -> None:
-        """Write down one step; ``until`` is when the channel's quiet hours end."""
+    def take(self, step: Step, destination: Destination, post: Post | None, awake: Awake) -> None:
+        """Write down one step; ``awake`` says when, from a moment on, the channel is not left alone."""
         if post is None and step.action == "list":
-            self._list(LISTED[step.reason], destination, until)
+            self._list(LISTED[step.reason], destination, awake)
         elif post is None:
-            self._post(destination)
+            self._post(destination, awake)
         else:
             self._follow(step, destination, post)
 
     # --- a story that the channel does not know -----------------------------------------------------------
 
-    def _post(self, destination: Destination) -> None:
+    def _post(self, destination: Destination, awake: Awake) -> None:
         told = self._told
         wait = destination.wait_before_first
         message = self._grown(message_for(told.match, told.topic, destination), None)
         new = self._new(destination.channel, "post", message)
-        new = replace(new, not_before=told.now + wait if wait else None)
+        new = replace(new, not_before=awake(told.now + wait) if wait else None)
         self.deliveries.append(new)
         self._know(destination, new.id)
 
-    def _list(self, why: ListingWhy, destination: Destination, until: datetime | None) -> None:
+    def _list(self, why: ListingWhy, destination: Destination, awake: Awake) -> None:
         """Add the story to the channel's list, or begin one."""
         told, channel = self._told, destination.channel
         own = ScoredItem(item=told.match.item, score=told.match.score.score)
@@ -98,9 +106,12 @@ class Dispatch:
             self._append(known, entry, channel)
             self._know(destination, known.id)
             return
-        alone = self._grown(message_for(told.match, told.topic, destination), None)
+        alone = None
+        # A burst's list that was sent as its one story takes no more: the next one is a list in any case.
+        if why != "burst" or known is None:
+            alone = self._grown(message_for(told.match, told.topic, destination), None)
         new = self._new(channel, "post", listed(why, entry, told.now, alone=alone))
-        self.deliveries.append(replace(new, not_before=until or told.now + GATHER))
+        self.deliveries.append(replace(new, not_before=awake(told.now + GATHER)))
         self._know(destination, new.id)
 
     def _append(self, listing: Waiting, entry: Entry, channel: str) -> None:
@@ -145,13 +156,13 @@ class Dispatch:
         parent = self._store.delivery(post.delivery_id)
         if parent is None:
             return
+        if parent.untried and step.reason == "escalated":
+            self._hasten(step, destination, post, parent)
+            return
         message = parent.message if parent.untried else as_sent(parent.message)
         own = message if isinstance(message, Message) else None
         if own is not None and parent.untried:
-            told = own
-            if step.reason == "escalated":
-                told = replace(own, level=destination.level, mention=destination.mention)
-            self._rewrite(parent, self._grown(told, post.acked_by))
+            self._rewrite(parent, self._grown(own, post.acked_by))
             self._remember(step, destination, post)
             return
         if step.action == "reply":
@@ -166,15 +177,39 @@ class Dispatch:
         if step.reason in LOUD:
             self._remember(step, destination, post)
 
+    def _hasten(self, step: Step, destination: Destination, post: Post, parent: Waiting) -> None:
+        """Tell a story that has become urgent by itself, without waiting for what its message waits for."""
+        alone = as_sent(parent.message)
+        own = (
+            alone
+            if isinstance(alone, Message)
+            else message_for(self._told.match, self._told.topic, destination)
+        )
+        own = replace(own, level=destination.level, mention=destination.mention)
+        message = self._grown(own, post.acked_by)
+        if isinstance(alone, Message):
+            self.rewrites.append(
+                Rewrite(delivery_id=parent.id, message=message, broadcast=False, not_before=step.loud_at)
+            )
+        else:
+            new = self._new(destination.channel, "post", message)
+            self.deliveries.append(replace(new, not_before=step.loud_at))
+            post = replace(post, delivery_id=new.id)
+        self._remember(step, destination, post)
+
     def _reply(self, step: Step, destination: Destination, parent: Waiting, own: Message | None) -> None:
         """Put the item into the thread, together with what waits to go there."""
         told, loud = self._told, step.reason in LOUD
         title = own.title if own else told.items[0].item.title
         new = update_for(told.match, told.topic, title, step.reason, told.facts.sources, destination)
-        last = self._store.last_child(parent.id, "reply")
+        # Several stories of a list share its thread.
+        last = self._store.last_child(parent.id, "reply", told.story_id)
         both = joined(last.message, new) if last and isinstance(last.message, Update) else None
         if last and last.untried and both:
             due = step.loud_at if loud else last.not_before
+            if loud and last.broadcast:
+                # What is to be shown already is not put off by what comes in the meantime.
+                due = min(step.loud_at or told.now, last.not_before or told.now)
             self.rewrites.append(
                 Rewrite(delivery_id=last.id, message=both, broadcast=last.broadcast or loud, not_before=due)
             )
@@ -251,13 +286,13 @@ def _goes_on(message: Content) -> bool:
 
 
 def reminder_for(
-    due: DueReminder, topic_name: str, title: str, mention: str | None
+    due: DueReminder, topic_name: str, title: str, mention: str | None, now: datetime
 ) -> tuple[Post, NewDelivery]:
     """Return a reminder for a story's thread, to be shown in the channel too, and the post after it."""
     post, count = due.post, due.post.reminders + 1
     known = replace(post, reminders=count, remind_at=None)
-    if post.remind_at and post.remind_after and count < REMINDERS:
-        known = replace(known, remind_at=post.remind_at + post.remind_after)
+    if post.remind_after and count < REMINDERS:
+        known = replace(known, remind_at=now + post.remind_after)
     message = Reminder(topic_name=topic_name, title=title, told_at=post.told_at, count=count, mention=mention)
     id_ = delivery_id("reminder", str(due.story_id), post.delivery_id, post.channel, str(count))
     reminder = NewDelivery(

@@ -160,13 +160,13 @@ def _opening(
     share = _URGENT_SHARE if level == "urgent" else 1
     if quiet_until is not None:
         return "held"
-    if level == "routine" and _age(item, now) > rules.late_after:
-        return "late"
     if (
         traffic.of_topic >= rules.most_per_topic * share
         or traffic.of_channel >= rules.most_per_channel * share
     ):
         return "burst"
+    if level == "routine" and _age(item, now) > rules.late_after:
+        return "late"
     return "routed" if facts.told else "new"
 
 

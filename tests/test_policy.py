@@ -141,11 +141,11 @@ STEPS: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"traffic": Traffic(of_topic=0, of_channel=20)}, "list"),
         ({"traffic": Traffic(of_topic=20, of_channel=20), "level": "urgent"}, "list"),
         ({"traffic": Traffic(of_topic=0, of_channel=40), "level": "urgent", "told": True}, "list"),
+        ({"of": OLD, "traffic": Traffic(of_topic=99, of_channel=99)}, "list"),
     ],
     "late": [
         ({"of": OLD}, "list"),
         ({"of": item(published=None, first_seen=NOW - 3 * HOUR - MOMENT)}, "list"),
-        ({"of": OLD, "traffic": Traffic(of_topic=99, of_channel=99)}, "list"),
     ],
     "held": [({"quiet_until": NOW + HOUR}, "list"), ({"of": OLD, "quiet_until": NOW + HOUR}, "list")],
     "escalated": [

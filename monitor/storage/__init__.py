@@ -240,8 +240,8 @@ class AlertStore(Protocol):
     def delivery(self, delivery_id: str) -> Waiting | None:
         """Return a delivery as it stands."""
 
-    def last_child(self, parent_id: str, kind: DeliveryKind) -> Waiting | None:
-        """Return the last reply or edit of a post."""
+    def last_child(self, parent_id: str, kind: DeliveryKind, story_id: int | None = None) -> Waiting | None:
+        """Return the last reply or edit of a post; that of one story, where a post tells several."""
 
     def last_listing(self, channel: str, why: ListingWhy, since: datetime) -> Waiting | None:
         """Return the last list of stories that was begun for a channel since then, for this reason."""
@@ -254,7 +254,7 @@ class AlertStore(Protocol):
         ...
 
     def due_reminders(self, now: datetime) -> list[DueReminder]:
-        """Return the posts whose readers are to be reminded."""
+        """Return the posts whose readers are to be reminded, and have had them for long enough."""
 
     def record_reminder(self, due: DueReminder, post: Post, reminder: NewDelivery, now: datetime) -> None:
         """Store a reminder, and when the next one is due; nothing if it was acknowledged in the meantime."""
@@ -373,7 +373,8 @@ class DeliverStore(Protocol):
         """Send on what waits for a channel that is not ``named`` any more; return how many messages that are.
 
         ``channels`` are the topics' by topic id, and under None that of notices. What is in doubt must be
-        looked for where it was sent.
+        looked for where it was sent. Replies to what has landed elsewhere stand by themselves, edits of it
+        are given up; so is a post of a story that the other channel knows.
         """
         ...
 

@@ -118,9 +118,12 @@ class SqlAlertStore:
         """Return a delivery as it stands."""
         return self._waiting(deliveries.c.id == delivery_id)
 
-    def last_child(self, parent_id: str, kind: DeliveryKind) -> Waiting | None:
-        """Return the last reply or edit of a post."""
-        return self._waiting(sa.and_(deliveries.c.parent_id == parent_id, deliveries.c.kind == kind))
+    def last_child(self, parent_id: str, kind: DeliveryKind, story_id: int | None = None) -> Waiting | None:
+        """Return the last reply or edit of a post; that of one story, where a post tells several."""
+        of_kind = sa.and_(deliveries.c.parent_id == parent_id, deliveries.c.kind == kind)
+        return self._waiting(
+            of_kind if story_id is None else sa.and_(of_kind, deliveries.c.story_id == story_id)
+        )
 
     def last_page(self, listing_id: str) -> Waiting | None:
         """Return the last page of a list, which is the list itself while there is no other."""
@@ -182,14 +185,19 @@ class SqlAlertStore:
         return Recorded(story_id=story_id)
 
     def due_reminders(self, now: datetime) -> list[DueReminder]:
-        """Return the posts whose readers are to be reminded."""
+        """Return the posts whose readers are to be reminded, and have had them for long enough."""
         due = sa.and_(posts.c.remind_at.is_not(None), posts.c.remind_at <= now)
+        told = sa.select(posts, deliveries.c.settled_at).join_from(
+            posts, deliveries, deliveries.c.id == posts.c.delivery_id
+        )
+        settled = deliveries.c.state.in_(("sent", "failed"))
         with self._engine.connect() as db:
-            rows = db.execute(sa.select(posts).where(due).order_by(posts.c.remind_at)).mappings()
-            return [
-                DueReminder(story_id=row["story_id"], topic_id=row["topic_id"], post=_post_from(row))
-                for row in rows
-            ]
+            rows = db.execute(told.where(due, settled).order_by(posts.c.remind_at)).mappings().all()
+        return [
+            DueReminder(story_id=row["story_id"], topic_id=row["topic_id"], post=post)
+            for row in rows
+            if _has_had(post := _post_from(row), row["settled_at"], now)
+        ]
 
     def record_reminder(self, due: DueReminder, post: Post, reminder: NewDelivery, now: datetime) -> None:
         """Store a reminder, and when the next one is due; nothing if it was acknowledged in the meantime."""
@@ -252,6 +260,11 @@ def _keep_post(db: sa.Connection, post: Post, of_story: dict[str, Any]) -> None:
     columns = _post_columns(post)
     insert = sqlite.insert(posts).values(**columns, **of_story)
     db.execute(insert.on_conflict_do_update(["story_id", "channel"], set_=columns))
+
+
+def _has_had(post: Post, arrived: datetime | None, now: datetime) -> bool:
+    """Say whether readers have had a post for as long as they may take before they are reminded."""
+    return arrived is None or post.remind_after is None or arrived + post.remind_after <= now
 
 
 def _post_columns(post: Post) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Statements of the deliver stage."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from monitor.records import Delivery, DeliveryState, Receipt, as_sent
 from monitor.storage.messages import message_from
-from monitor.storage.tables import OPEN, deliveries
+from monitor.storage.rows import IN_LIST
+from monitor.storage.tables import OPEN, deliveries, posts
 
 _PARENT = deliveries.alias("parent")
 
@@ -63,15 +64,21 @@ class SqlDeliverStore:
         """Send on what waits for a channel that is not ``named`` any more; return how many messages that are.
 
         ``channels`` are the topics' by topic id, and under None that of notices. What is in doubt must be
-        looked for where it was sent.
+        looked for where it was sent. Replies to what has landed elsewhere stand by themselves, edits of it
+        are given up; so is a post of a story that the other channel knows.
         """
         moved, known = 0, {*channels.values(), *named, default}
         stranded = sa.and_(deliveries.c.state == "pending", deliveries.c.channel.not_in(known))
         with self._engine.begin() as db:
+            _part(db, stranded)
             for topic_id in db.scalars(sa.select(deliveries.c.topic_id).where(stranded).distinct()).all():
                 channel = channels.get(topic_id, default)
                 of_topic = sa.and_(stranded, deliveries.c.topic_id.is_not_distinct_from(topic_id))
-                moved += db.execute(deliveries.update().where(of_topic).values(channel=channel)).rowcount
+                ids = db.scalars(
+                    deliveries.update().where(of_topic).values(channel=channel).returning(deliveries.c.id)
+                ).all()
+                _know_there(db, ids, channel)
+                moved += len(ids)
         return moved
 
     def count_open(self, now: datetime) -> int:
@@ -80,16 +87,10 @@ class SqlDeliverStore:
             return db.scalar(_due(sa.select(sa.func.count()), now)) or 0
 
     def record_attempt(self, delivery: Delivery, now: datetime) -> Delivery:
-        """Write ahead: from here on the message may have reached the channel; return it with its attempt.
-
-        What it says is final from now on; until then it may have been rewritten.
-        """
+        """Write ahead: from here on the message may have reached the channel; return it with its attempt."""
         attempt, first = delivery.attempt + 1, delivery.first_try_at or now
-        begun = deliveries.update().where(deliveries.c.id == delivery.id).returning(deliveries.c.message)
-        with self._engine.begin() as db:
-            stored = db.scalars(begun.values(state="sending", attempt=attempt, first_try_at=first)).one()
-        message = as_sent(message_from(stored))
-        return replace(delivery, message=message, attempt=attempt, first_try_at=first)
+        self._update(delivery.id, state="sending", attempt=attempt, first_try_at=first)
+        return replace(delivery, attempt=attempt, first_try_at=first)
 
     def record_state(self, delivery_id: str, state: DeliveryState, reason: str) -> None:
         """Store what became of an attempt that brought no receipt."""
@@ -109,6 +110,34 @@ class SqlDeliverStore:
     def _update(self, delivery_id: str, **columns: Any) -> None:
         with self._engine.begin() as db:
             db.execute(deliveries.update().where(deliveries.c.id == delivery_id).values(**columns))
+
+
+def _part(db: sa.Connection, stranded: sa.ColumnElement[bool]) -> None:
+    """Part replies from a post that landed in a channel nobody names any more; its edits are in vain."""
+    landed = sa.select(_PARENT.c.id).where(
+        _PARENT.c.id == deliveries.c.parent_id, _PARENT.c.receipt_ts.is_not(None)
+    )
+    under = sa.and_(stranded, landed.exists())
+    said = {"state": "failed", "last_error": "its message is in a channel that is not named any more"}
+    db.execute(deliveries.update().where(under, deliveries.c.kind == "edit").values(**said))
+    db.execute(deliveries.update().where(under).values(kind="post", parent_id=None))
+
+
+def _know_there(db: sa.Connection, ids: Sequence[str], channel: str) -> None:
+    """Let stories be known where their posts are sent on to; what is known there is not told again."""
+    for start in range(0, len(ids), IN_LIST):
+        moved = posts.c.delivery_id.in_(ids[start : start + IN_LIST])
+        moving = posts.update().prefix_with("OR IGNORE", dialect="sqlite")
+        db.execute(moving.where(moved).values(channel=channel))
+        stories = sa.select(posts.c.delivery_id).where(moved)
+        known = sa.and_(
+            deliveries.c.id.in_(stories.where(posts.c.channel != channel)),
+            deliveries.c.id.not_in(stories.where(posts.c.channel == channel)),
+        )
+        said = {"state": "failed", "last_error": f"{channel} has been told of it"}
+        gone = db.scalars(deliveries.update().where(known).values(**said).returning(deliveries.c.id)).all()
+        under = sa.and_(deliveries.c.parent_id.in_(gone), deliveries.c.state == "pending")
+        db.execute(deliveries.update().where(under).values(**said))
 
 
 def _due(select: sa.Select[Any], now: datetime) -> sa.Select[Any]:

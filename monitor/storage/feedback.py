@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from monitor.identity import delivery_id
 from monitor.passages import item_text
-from monitor.records import Feedback, FeedbackOutcome, Message, NewDelivery, as_sent
-from monitor.storage.messages import delivery_columns, message_from
+from monitor.records import Content, Feedback, FeedbackOutcome, Listing, Message, NewDelivery, as_sent
+from monitor.storage.messages import delivery_columns, message_columns, message_from
 from monitor.storage.rows import Row
 from monitor.storage.tables import deliveries, items, posts, story_items, votes
 from monitor.storage.votes import add_vote
@@ -77,8 +77,15 @@ def _acknowledge(
 def _edit(db: sa.Connection, post: Row, by: str, feedback: Feedback) -> NewDelivery | None:
     """Return an edit of a post that says who has acknowledged it, in the place of one that nobody has tried.
 
-    It goes at once, and that one might have waited, and then would have undone it.
+    It goes at once, and that one might have waited, and then would have undone it. A post that nobody has
+    tried says it itself.
     """
+    untried = sa.and_(deliveries.c.id == post["delivery_id"], _UNTRIED)
+    waiting = db.scalars(sa.select(deliveries.c.message).where(untried)).one_or_none()
+    if waiting is not None:
+        says_so = message_columns(_acknowledged(message_from(waiting), by))
+        db.execute(deliveries.update().where(untried).values(message=says_so))
+        return None
     is_edit = sa.and_(deliveries.c.parent_id == post["delivery_id"], deliveries.c.kind == "edit")
     says_now = (
         sa.select(deliveries.c.message)
@@ -89,14 +96,24 @@ def _edit(db: sa.Connection, post: Row, by: str, feedback: Feedback) -> NewDeliv
     message = as_sent(message_from(db.scalars(says_now).one()))
     if not isinstance(message, Message):
         return None
+    message = _acknowledged(message, by)
     db.execute(deliveries.delete().where(is_edit, _UNTRIED))
     return NewDelivery(
         id=delivery_id("acknowledged", post["delivery_id"], feedback.at.isoformat()),
         channel=post["channel"],
-        message=replace(message, acknowledged_by=by),
+        message=message,
         kind="edit",
         parent_id=post["delivery_id"],
     )
+
+
+def _acknowledged(message: Content, by: str) -> Content:
+    match message:
+        case Message():
+            return replace(message, acknowledged_by=by)
+        case Listing(alone=Message() as alone):
+            return replace(message, alone=replace(alone, acknowledged_by=by))
+    return message
 
 
 def _vote(db: sa.Connection, story_ids: Sequence[int], feedback: Feedback) -> FeedbackOutcome:

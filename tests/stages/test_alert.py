@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,29 +16,13 @@ from monitor.records import (
     QuietHours,
     Reminder,
     Route,
-    Topic,
     Update,
 )
 from monitor.records.sent import STORIES_PER_PAGE
-from monitor.storage import Storage
-from monitor.threads import OwnThread
 
 NEWS = "#news-alerts"
 MINUTE = timedelta(minutes=1)
 Open = Callable[..., Desk]
-
-
-@pytest.fixture
-def open_desk(storage: Storage, database: OwnThread) -> Iterator[Open]:
-    opened = list[Desk]()
-
-    def open_desk(*topics: Topic, **settings: Any) -> Desk:
-        opened.append(Desk(storage, database, *(topics or (topic(),)), **settings))
-        return opened[-1]
-
-    yield open_desk
-    for desk in opened:
-        desk.encoding.close()
 
 
 def messages(told: list[tuple[str, bool, Content]]) -> list[tuple[str, bool]]:

@@ -4,11 +4,23 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from builders import CHANNELS, NOW, TOKEN, new_delivery, stored_deliveries
+from builders import (
+    ALERT,
+    CHANNELS,
+    HOUR,
+    NOW,
+    TOKEN,
+    message,
+    new_delivery,
+    stored_deliveries,
+    stored_matches,
+)
+from builders import outcome as decision
 
 from monitor import deliver as stage
 from monitor.deliver import Deliver, DeliverReport
@@ -16,7 +28,7 @@ from monitor.demo.slack import SlackStandIn
 from monitor.demo.slack_faults import Kind
 from monitor.demo.slack_methods import ALL_SCOPES
 from monitor.notify import Notifier, open_slack
-from monitor.records import Delivery, InDoubt, NotPosted, Posted, PostOutcome, Receipt
+from monitor.records import Content, Delivery, InDoubt, NotPosted, Posted, PostOutcome, Receipt, Rewrite
 from monitor.storage import Storage
 from monitor.threads import OwnThread
 
@@ -50,8 +62,8 @@ class Outbox:
         self._notifier = notifier
         self.deliver = self.started()
 
-    def started(self, *, pace: float = 0.0, settle: float = SETTLE) -> Deliver:
-        self.deliver = Deliver(
+    def started(self, *, pace: float = 0.0, settle: float = SETTLE, of: type[Deliver] = Deliver) -> Deliver:
+        self.deliver = of(
             store=self.storage.deliveries,
             database=self._database,
             notifier=self._notifier,
@@ -168,6 +180,47 @@ async def test_an_attempt_is_on_record_before_the_message_leaves(
     outbox = Outbox(storage, database, watching)
     await outbox.settled()
     assert watching.seen == [("sending", 1, True)]
+
+
+@pytest.mark.parametrize("put_off", [timedelta(0), HOUR], ids=["louder", "later"])
+async def test_what_is_rewritten_while_a_lane_keeps_its_pace_goes_as_it_is_by_then(
+    storage: Storage, database: OwnThread, put_off: timedelta
+) -> None:
+    class Taking:
+        """Takes everything, and keeps it."""
+
+        def __init__(self) -> None:
+            self.taken: list[tuple[str, bool, Content]] = []
+
+        async def post(self, delivery: Delivery) -> PostOutcome:
+            self.taken.append((delivery.id, delivery.broadcast, delivery.message))
+            return Posted(receipt=Receipt(channel="C1", ts="1.0"))
+
+        async def look_up(self, delivery: Delivery) -> PostOutcome:
+            raise AssertionError("nothing is in doubt")
+
+    stored_matches(storage, 3)
+    taking, loud = Taking(), message(title="Louder")
+    reply = replace(new_delivery(2), kind="reply", parent_id="d1")
+    rewrite = Rewrite(delivery_id="d2", message=loud, broadcast=True, not_before=datetime.now(UTC) + put_off)
+    first, second, third = storage.alerts.undecided(3)
+    storage.alerts.record_decision(first, decision(ALERT, new_delivery(1)), NOW)
+    storage.alerts.record_decision(second, decision(ALERT, reply), NOW)
+
+    class Pacing(Deliver):
+        """Keeps a pace in which somebody decides something."""
+
+        async def _wait_for_pace(self, channel: str) -> None:
+            if taking.taken:
+                louder = decision(ALERT, rewrites=(rewrite,))
+                await database(storage.alerts.record_decision, third, louder, NOW)
+
+    outbox = Outbox(storage, database, taking)
+    outbox.started(of=Pacing)
+    await outbox.settled()
+    await asyncio.gather(*outbox.deliver._lanes.values())
+    said = [("d2", True, loud)] if not put_off else []
+    assert taking.taken == [("d1", False, new_delivery(1).message), *said]
 
 
 # --- one fault at a time -----------------------------------------------------------------------------

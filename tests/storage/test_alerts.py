@@ -30,6 +30,7 @@ from monitor.records import (
     Match,
     NewDelivery,
     Post,
+    Receipt,
     Recorded,
     Reminder,
     Rewrite,
@@ -38,6 +39,7 @@ from monitor.records import (
 )
 from monitor.storage import Storage
 
+RECEIPT = Receipt(channel="C1", ts="1.0")
 QUIET = Verdict(decision="quiet", reason="too_old")
 MINUTE = timedelta(minutes=1)
 
@@ -378,6 +380,9 @@ def test_reminders_are_due_when_their_time_has_come_the_earliest_first(storage: 
     later = posted(storage, 1, remind_at=NOW + HOUR, remind_after=HOUR)
     sooner = posted(storage, 2, remind_at=NOW + MINUTE, remind_after=HOUR)
     posted(storage, 3)
+    assert storage.alerts.due_reminders(NOW + HOUR) == [], "nothing has arrived"
+    storage.deliveries.record_receipt("d1", RECEIPT, NOW)
+    storage.deliveries.record_state("d2", "failed", "no_text")
     assert storage.alerts.due_reminders(NOW) == []
     assert [due.story_id for due in storage.alerts.due_reminders(NOW + MINUTE)] == [sooner]
     due = storage.alerts.due_reminders(NOW + HOUR)
