@@ -27,6 +27,7 @@ from monitor.fields import channel_of, interval
 from monitor.targets import named_channels, read_targets, send_test
 from monitor.terminal import (
     CONFIG,
+    MOST_DAYS,
     ConfigOption,
     JsonOption,
     VerboseOption,
@@ -210,7 +211,11 @@ def prune(
 def reembed(
     days: Annotated[
         int | None,
-        typer.Option(min=1, help="How many days back; twice alerts.max_age if absent, as the service does."),
+        typer.Option(
+            min=1,
+            max=MOST_DAYS,
+            help="How many days back; twice alerts.max_age if absent, as the service does.",
+        ),
     ] = None,
     drop_old: Annotated[
         bool, typer.Option("--drop-old", help="Then remove the vectors of all other models.")

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from monitor.errors import MonitorError
 from monitor.records import DigestPlan, Period
+from monitor.routing import topics_of
+from monitor.targets import named_channels
 from monitor.terminal import CONFIG, ConfigOption, JsonOption, exit_codes, load, print_json
 
 digest_app = typer.Typer()
@@ -22,7 +25,7 @@ class Span(StrEnum):
 
 @digest_app.command()
 def digest(
-    channel: Annotated[str, typer.Argument(help="A channel that topics name; its # may be left out.")],
+    channel: Annotated[str, typer.Argument(help="A channel that stories go to; its # may be left out.")],
     period: Annotated[Span, typer.Option(help="Of the last day, or of the last week.")] = Span.DAILY,
     png: Annotated[Path | None, typer.Option(help="Draw its chart to this file.")] = None,
     config: ConfigOption = CONFIG,
@@ -31,11 +34,12 @@ def digest(
     """Print what a channel's digest would say now: its stories, what nearly matched, how much was read."""
     with exit_codes():
         loaded = load(config)
-        known = {topic.channel for topic in loaded.topics}
+        topics = {name: topics_of(name, loaded.topics, loaded.routes) for name in named_channels(loaded)}
+        known = [name for name in sorted(topics) if topics[name]]
         # A shell takes what begins with # for a comment.
         name = channel if channel in known else f"#{channel}"
         if name not in known:
-            raise typer.BadParameter(f"no topic names {channel}; there are {', '.join(sorted(known))}")
+            raise typer.BadParameter(f"no story goes to {channel}; there are {', '.join(known)}")
         from monitor import digestpreview
         from monitor.clock import utc_now
         from monitor.notify import digest_chart, digest_lines
@@ -44,7 +48,7 @@ def digest(
         found = digestpreview.preview(
             loaded.settings.storage.url,
             name,
-            [topic for topic in loaded.topics if topic.channel == name],
+            topics[name],
             DigestPlan(period=of, at=time(), time_zone="UTC"),
             utc_now(),
         )
@@ -53,7 +57,10 @@ def digest(
         else:
             typer.echo("\n".join(digest_lines(found)))
         if png is not None and (drawn := digest_chart(found)):
-            png.write_bytes(drawn)
+            try:
+                png.write_bytes(drawn)
+            except OSError as e:
+                raise MonitorError(f"cannot write {png}: {(e.strerror or 'unknown trouble').lower()}") from e
             typer.echo(f"drawn: {png}", err=True)
         elif png is not None:
             typer.echo("no chart: no story in seven days", err=True)

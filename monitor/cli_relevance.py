@@ -15,6 +15,7 @@ from monitor.errors import MonitorError
 from monitor.records import Topic
 from monitor.terminal import (
     CONFIG,
+    MOST_DAYS,
     ConfigOption,
     JsonOption,
     exit_codes,
@@ -125,7 +126,7 @@ def backtest(
             exists=True, help="The changed watchlist, or a folder of them; the current ones if absent."
         ),
     ] = None,
-    days: Annotated[int, typer.Option(min=1, help="How many days of stored history.")] = 30,
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="How many days of stored history.")] = 30,
     items: Annotated[
         Path | None,
         typer.Option(
@@ -169,7 +170,7 @@ def backtest(
 @relevance_app.command("near-misses")
 def near_misses(
     topics: Annotated[list[str] | None, typer.Argument(help="Ids of topics; all when absent.")] = None,
-    days: Annotated[int, typer.Option(min=1, help="How many days to look back.")] = 7,
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="How many days to look back.")] = 7,
     limit: Annotated[int, typer.Option(min=1, help="How many to list.")] = 20,
     config: ConfigOption = CONFIG,
     as_json: JsonOption = False,

@@ -59,7 +59,7 @@ def silence_add(
             feed=usable(partial(_label, loaded), feed) if feed else None,
             term=usable(_words, term) if term else None,
             until=_end(lasts, until, now),
-            author=by or getpass.getuser(),
+            author=usable(_words, by or getpass.getuser()),
             reason=usable(_words, reason),
             now=now,
         )

@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from monitor.records import StoryHistory
-from monitor.terminal import CONFIG, ConfigOption, JsonOption, exit_codes, known_topic, load, print_json
+from monitor.terminal import (
+    CONFIG,
+    MOST_DAYS,
+    ConfigOption,
+    JsonOption,
+    exit_codes,
+    known_topic,
+    load,
+    print_json,
+)
 
 stories_app = typer.Typer(help="Look at stories, and put their grouping right.", no_args_is_help=True)
 
@@ -18,7 +27,7 @@ ByOption = Annotated[str | None, typer.Option(help="Who does it; you when absent
 @stories_app.command("list")
 def stories_list(
     topic: Annotated[str, typer.Argument(help="The topic's id.")],
-    days: Annotated[int, typer.Option(min=1, help="How many days to look back.")] = 7,
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="How many days to look back.")] = 7,
     config: ConfigOption = CONFIG,
     as_json: JsonOption = False,
 ) -> None:

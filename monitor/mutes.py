@@ -80,11 +80,11 @@ def moment(written: str, now: datetime) -> datetime:
     """Read a time to come, UTC where it names no zone; ValueError if it is none."""
     try:
         read = datetime.fromisoformat(written.strip())
-    except ValueError:
+        until = (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError(
             f"{written} is not a time; write it as 2026-12-01T08:00 or 2026-12-01T08:00+01:00"
         ) from None
-    until = (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
     if until <= now:
         raise ValueError(f"{written} is in the past")
     return until

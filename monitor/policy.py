@@ -143,12 +143,6 @@ def verdict(steps: Sequence[Step]) -> Verdict:
     return Verdict(decision=REASONS[loudest.reason][0], reason=loudest.reason)
 
 
-def _calm(post: Post, rules: Rules, now: datetime) -> datetime:
-    """Return when the channel may be shown more of a story."""
-    # What waits to be shown takes along what comes until then; it must not be put off by it.
-    return post.loud_at if post.loud_at > now else max(now, post.loud_at + rules.cooldown)
-
-
 def _age(item: Item, now: datetime) -> timedelta:
     return now - (item.published or item.first_seen)
 
@@ -174,6 +168,11 @@ def _opening(
     if level == "routine" and _age(item, now) > rules.late_after:
         return "late"
     return "routed" if facts.told else "new"
+
+
+def _calm(post: Post, rules: Rules, now: datetime) -> datetime:
+    """Return when a story may be shown in a channel again: with what waits to be shown, if anything does."""
+    return post.loud_at if post.loud_at > now else max(now, post.loud_at + rules.cooldown)
 
 
 def _material(facts: Facts, level: Level, post: Post) -> str | None:

@@ -93,7 +93,7 @@ def read_sample(path: Path, config: Configuration) -> Sample:
         raise _refused(path, f"cannot read this file: {(e.strerror or 'unknown trouble').lower()}") from None
     except json.JSONDecodeError as e:
         raise _refused(path, f"this is not JSON: {e.msg.lower()}", e.lineno, e.colno) from None
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise _refused(path, str(e)) from None
 
 
@@ -168,9 +168,9 @@ def _time(told: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(told)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise ValueError("'time' needs a date and time such as 2026-11-20T23:30+01:00") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 # --- the trial -------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 CONFIG = Path("config")
+MOST_DAYS = 36_500
+"""That a command may look back: a calendar begins somewhere."""
 T = TypeVar("T")
 
 

@@ -12,7 +12,17 @@ _SMALL = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"
 _TENS = {"fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50}
 _LARGE = _TENS | {"dozens": 24, "scores": 40, "hundreds": 200}
 _WORDS = {word: number for number, word in enumerate(_SMALL, 1)} | _LARGE
-_NUMBER = rf"(?P<number>\d{{1,3}}(?:,\d{{3}})+|\d+|{'|'.join(_WORDS)})"
+# A feed may write a number that is too long to be one.
+_DIGITS = r"\d{1,3}(?:,\d{3}){1,2}|\d{1,7}"
+_UNITS = (
+    r"%|per ?cent|years?|yrs?|months?|weeks?|days?|hours?|minutes?|seconds?|[ap]m|km|kilomet\w+|miles?|met\w+"
+    r"|dollars|euros|pounds|dozen|hundred|thousand|million|billion"
+)
+# Neither money, nor an age, nor part of a name, a date or another number.
+_NUMBER = (
+    rf"(?<![\w$€£¥.,:/-])(?<!\bage )(?<!\baged )(?P<number>{_DIGITS}|{'|'.join(_WORDS)})\b"
+    rf"(?![.,:/]\d|[\s-]*(?:{_UNITS})(?!\w))"
+)
 _HARMED = (
     r"(?:killed|dead|deaths?|die[ds]?|fatalities|casualties|injured|wounded|hurt|missing|arrested|detained"
     r"|captured|abducted|kidnapped|trapped|evacuated)"
@@ -24,8 +34,8 @@ _HARMS = (
 )
 _ABOUT = r"(?:(?:at least|more than|nearly|almost|over|about|around|some|up to|the lives of) )?"
 _FOUND = (
-    re.compile(rf"\b{_NUMBER}(?: \w+){{0,3}}? (?:were |are |have been |feared |found )*{_HARMED}\b", re.I),
-    re.compile(rf"\b{_HARMS} {_ABOUT}{_NUMBER}\b(?!\s*(?:km|miles|percent|%|years?|days?|hours?))", re.I),
+    re.compile(rf"{_NUMBER}(?: \w+){{0,3}}? (?:were |are |have been |feared |found )*{_HARMED}\b", re.I),
+    re.compile(rf"\b{_HARMS} {_ABOUT}{_NUMBER}", re.I),
 )
 _MOST = 100_000
 """Larger numbers count something else."""

@@ -8,7 +8,7 @@ from builders import item
 from words import WordEncoder
 
 from monitor.background import Reference
-from monitor.grouping import Lexicon, Placement, Story, Telling, grown, place, telling
+from monitor.grouping import Lexicon, Placement, Story, Subject, Telling, grown, place, telling
 from monitor.identity import canonical_url
 from monitor.passages import item_text
 from monitor.stories import headline_key
@@ -35,13 +35,13 @@ def told(outlet: str = "wire.example", **changes: Any) -> Telling:
 
 
 def grouped(
-    tellings: Iterable[Telling], lexicon: Lexicon = LEXICON
+    tellings: Iterable[Telling], lexicon: Lexicon = LEXICON, about: Subject | None = None
 ) -> tuple[list[Placement], tuple[Story, ...]]:
     """Place items in this order; a new story is called after its first item."""
     stories: tuple[Story, ...] = ()
     placements = []
     for of in tellings:
-        placement = place(of, stories, lexicon)
+        placement = place(of, stories, lexicon, about)
         placements.append(placement)
         id_ = of.item_id if placement.story_id is None else placement.story_id
         stories = grown(stories, of, id_)

@@ -100,7 +100,7 @@ class Newsroom:
     folder: Path
     press: Press
     slack: SlackStandIn
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock
     listening: bool = False
     pipeline: Pipeline | None = None
 
@@ -115,7 +115,8 @@ class Newsroom:
             f"fetch:\n  allow_private: [127.0.0.0/8]\n{settings}"
         )
         feeds = (
-            f"  - url: {self.press.origin}/{outlet}.xml\n    name: {outlet.title()}\n    every: 1s\n"
+            f"  - url: {self.press.origin}/{outlet}.xml\n    every: 1s\n"
+            f"    name: {outlet.replace('-', ' ').title()}\n"
             for outlet in self.press.outlets
         )
         (self.folder / "feeds.yaml").write_text("feeds:\n" + "".join(feeds))
@@ -217,8 +218,9 @@ def shown(messages: Sequence[StoredMessage]) -> str:
 @asynccontextmanager
 async def newsroom(folder: Path, outlets: Sequence[str]) -> AsyncIterator[Newsroom]:
     """A newsroom whose one channel is called ``desk``."""
+    clock = Clock()
     async with (
         Press(outlets).open() as press,
-        SlackStandIn(channels=("desk", "duty"), burst=None) as slack,
+        SlackStandIn(channels=("desk", "duty"), burst=None, clock=lambda: clock().timestamp()) as slack,
     ):
-        yield Newsroom(folder / "config", press, slack)
+        yield Newsroom(folder / "config", press, slack, clock)

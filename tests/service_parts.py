@@ -11,27 +11,37 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 TOKEN, APP_TOKEN = "xoxb-test-canary", "xapp-test-canary"
-HEADLINES = (
-    "Police arrest members of ISIS sleeper cell in {}",
-    "Iraqi forces launch operation against Islamic State remnants near {}",
-    "ISIS commander killed in raid outside {}",
-)
-PLACES = ("Mosul", "Kirkuk", "Hawija", "Ramadi", "Raqqa", "Hasakah", "Tikrit", "Fallujah")
-MATCHING = [headline.format(place) for headline in HEADLINES for place in PLACES]
+MATCHING = [
+    "Police arrest members of ISIS sleeper cell in Mosul",
+    "Drone strike kills ISIS paymaster on desert road near Palmyra",
+    "Islamic State gunmen ambush oil tankers outside Deir ez-Zor",
+    "Iraqi jets bomb cave where ISIS fighters hid near Wadi al-Shay",
+    "Suicide vests for ISIS attack on Shiite pilgrims seized in Karbala",
+    "Tribal fighters repel Islamic State night raid on Diyala village",
+    "ISIS smugglers who moved fighters across the Euphrates by boat held",
+    "Airborne troops land in Anbar desert to hunt ISIS remnants",
+    "ISIS bomb maker killed as his own device explodes in Hawija",
+    "Sinjar farmers flee as ISIS sleeper cells burn wheat fields",
+    "ISIS drone with grenades shot down over Ramadi barracks",
+    "Kurdish forces storm al-Hol camp to arrest ISIS women recruiters",
+    "Islamic State cell kidnaps truffle hunters east of Hama",
+    "Counter-terrorism unit kills ISIS governor of Samarra in dawn raid",
+]
+"""Each is a story of its own, by its headline alone."""
 SUMMARY = "Police arrested members of an ISIS sleeper cell that had planned attacks for Islamic State."
 NOISE = ["Bakery wins prize for best sourdough loaf in town", "Home side draws after late penalty in derby"]
 
 
 def rss(titles: list[str]) -> bytes:
-    """A feed with an item per title, dated now, newest first."""
+    """A feed with an item per title, dated now, newest first; an unknown title has a summary that matches."""
     now = formatdate(time.time(), usegmt=True)
+    summaries = dict.fromkeys(MATCHING, "") | dict.fromkeys(NOISE, "Nothing else happened.")
     items = []
     for number, title in enumerate(titles):
-        summary = "Nothing else happened." if title in NOISE else SUMMARY
         items.append(
             f"<item><title>{escape(title)}</title><guid isPermaLink='false'>item-{number}</guid>"
             f"<link>https://outlet.example/{number}</link><pubDate>{now}</pubDate>"
-            f"<description>{summary}</description></item>"
+            f"<description>{summaries.get(title, SUMMARY)}</description></item>"
         )
     return f"<rss version='2.0'><channel><title>Outlet</title>{''.join(items[::-1])}</channel></rss>".encode()
 

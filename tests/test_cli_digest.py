@@ -39,7 +39,7 @@ def digest(folder: Path, *arguments: str) -> tuple[int, str, str]:
 def test_it_is_printed_for_people_and_for_programs(folder: Path) -> None:
     code, told, _ = digest(folder, "#patrols", "--period", "weekly")
     assert code == 0
-    assert told.startswith("Weekly digest: 1 story; 1 item was read")
+    assert told.split("\n")[0].endswith(": 1 story from 1 item; 1 item was read")
     assert "Report number 1 of the patrol" in told
     plain = json.loads(digest(folder, "patrols", "--json")[1])
     assert (plain["period"], plain["top"], plain["items_read"]) == ("daily", [], 0)
@@ -48,10 +48,20 @@ def test_it_is_printed_for_people_and_for_programs(folder: Path) -> None:
     ]
 
 
+def test_a_channel_that_only_a_route_leads_to_has_one_too(folder: Path) -> None:
+    route = "routes:\n  - {name: Duty, topics: [raids], to: ['#duty']}\n"
+    (folder / "routes.yaml").write_text(route)
+    code, told, _ = digest(folder, "duty", "--json")
+    assert code == 0
+    assert [topic["topic_name"] for topic in json.loads(told)["topics"]] == ["Raids"]
+
+
 def test_its_chart_is_drawn_to_a_file_if_there_is_one(folder: Path) -> None:
     code, _, told = digest(folder, "patrols", "--png", str(folder / "a.png"))
     assert (code, "drawn" in told) == (0, True)
     assert (folder / "a.png").read_bytes().startswith(b"\x89PNG")
+    code, _, told = digest(folder, "patrols", "--png", str(folder / "none" / "a.png"))
+    assert (code, told) == (1, f"monitor: cannot write {folder}/none/a.png: no such file or directory\n")
     code, _, told = digest(folder, "raids", "--png", str(folder / "b.png"))
     assert (code, "no chart" in told) == (0, True)
     assert not (folder / "b.png").exists()

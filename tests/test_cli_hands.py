@@ -86,6 +86,7 @@ def test_a_silence_is_added_listed_and_ended_while_the_service_has_the_database(
         (("--for", "2h", "--reason", "x"), "give at least one of --topic, --feed and --term"),
         (("--term", "x", "--for", "2h"), "Missing option '--reason'"),
         (("--term", "x", "--for", "2h", "--reason", " "), "this text is empty"),
+        (("--term", "x", "--reason", "x", "--for", "2h", "--by", " "), "this text is empty"),
         (("--term", "x", "--reason", "x"), "give either --for or --until"),
         (("--term", "x", "--reason", "x", "--for", "2h", "--until", "2999-01-01"), "give either --for or"),
         (("--term", "x", "--reason", "x", "--for", "soon"), "is not a duration"),
@@ -136,6 +137,7 @@ def test_stories_are_listed_shown_split_and_merged_while_the_service_has_the_dat
     ("arguments", "code", "complaint"),
     [
         (("list", "patrol"), 2, "there is no topic patrol; did you mean 'patrols'?"),
+        (("list", "patrols", "--days", "9999999"), 2, "less than or equal to 36500"),
         (("show", "9"), 1, "monitor: there is no story 9; `monitor stories list TOPIC` shows a topic's"),
         (
             ("split", "9", "1"),

@@ -18,6 +18,7 @@ from monitor.errors import MonitorError
 from monitor.evaluate import Evaluation, as_json, evaluate, write_decisions, write_json, write_plots
 from monitor.labelled import Label, StreamItem
 from monitor.records import Topic
+from monitor.settings import AlertSettings
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +39,7 @@ async def run(
         stream,
         labels.get("labels", labels_of(stream)),
         load=WordEncoder,
-        max_age=2 * DAY,
+        alerts=AlertSettings(),
         votes=votes,
     )
 
@@ -57,7 +58,12 @@ async def test_every_pair_worth_keeping_is_in_the_file_in_time_order(tmp_path: P
     assert all(float(row["score"]) >= 5 for row in rows)
     told = [row for row in rows if row["decision"] == "alert"]
     assert {row["item_id"] for row in told} >= {"i0", "i3"}
-    assert all(row["matched"] == "1" and row["story_id"] == row["item_id"] for row in told)
+    assert all(row["matched"] == "1" for row in told)
+    opened = [(row["topic_id"], row["story_id"]) for row in told]
+    assert len(set(opened)) == len(opened), "a story is told once"
+    threaded = {(row["topic_id"], row["story_id"]) for row in rows if row["decision"] == "thread"}
+    assert threaded
+    assert threaded <= set(opened)
     assert {row["story_id"] for row in rows if row["matched"] == "0"} == {""}
 
 
@@ -66,9 +72,9 @@ async def test_a_copy_belongs_to_the_story_of_what_was_told(tmp_path: Path) -> N
     stream = [shown(1, title), shown(2, title, feed="post", at=HOUR), shown(3, title, at=2 * HOUR)]
     rows = decisions(await run(stream, [PATROLS], labels={"patrols": {}}), tmp_path)
     assert [(row["decision"], row["story_id"]) for row in rows] == [
-        ("alert", "i1"),
-        ("quiet:duplicate", "i1"),
-        ("quiet:duplicate", "i1"),
+        ("alert", "1"),
+        ("quiet:duplicate", "1"),
+        ("quiet:duplicate", "1"),
     ]
 
 
@@ -76,7 +82,7 @@ async def test_an_old_item_stays_quiet(tmp_path: Path) -> None:
     late = shown(1, "soldiers find a hidden camp")
     late = replace(late, first_seen=late.first_seen + 3 * DAY)
     (row,) = decisions(await run([late], [PATROLS], labels={"patrols": {}}), tmp_path)
-    assert (row["matched"], row["decision"], row["story_id"]) == ("1", "quiet:too_old", "i1")
+    assert (row["matched"], row["decision"], row["story_id"]) == ("1", "quiet:too_old", "1")
 
 
 async def test_a_stream_is_played_in_the_order_in_which_it_was_seen(tmp_path: Path) -> None:
@@ -89,7 +95,11 @@ async def test_items_of_one_moment_are_played_in_their_order_whatever_their_feed
     title = "soldiers find a hidden camp in the hills"
     stream = [shown(1, title, feed="post"), shown(2, title, feed="agency"), shown(3, title, feed="gazette")]
     rows = decisions(await run(stream, [PATROLS], labels={"patrols": {}}), tmp_path)
-    assert [(row["item_id"], row["story_id"]) for row in rows] == [("i1", "i1"), ("i2", "i1"), ("i3", "i1")]
+    assert [(row["item_id"], row["decision"]) for row in rows] == [
+        ("i1", "alert"),
+        ("i2", "quiet:duplicate"),
+        ("i3", "quiet:duplicate"),
+    ]
 
 
 async def test_nothing_looks_ahead(tmp_path: Path) -> None:
@@ -178,7 +188,9 @@ async def test_a_second_run_encodes_nothing() -> None:
         return encoders[-1]
 
     stream = mixed(12)
-    found = [await evaluate(TOPICS, stream, labels_of(stream), load=load, max_age=2 * DAY) for _ in range(2)]
+    found = [
+        await evaluate(TOPICS, stream, labels_of(stream), load=load, alerts=AlertSettings()) for _ in range(2)
+    ]
     assert encoders[0].encoded
     assert encoders[1].encoded == []
     assert found[0].order == found[1].order

@@ -208,6 +208,12 @@ def test_a_channel_is_shown_something_again_when_it_has_been_calm() -> None:
     assert taken(known, sources=99, quiet_until=NOW + MOMENT).loud_at == NOW + HOUR
 
 
+def test_what_is_material_goes_with_what_waits_to_be_shown() -> None:
+    waiting = replace(KNOWN, loud_at=NOW + HOUR / 2)
+    assert taken(waiting, sources=99).loud_at == NOW + HOUR / 2
+    assert taken(waiting, sources=99, now=NOW + HOUR / 2).loud_at == NOW + 3 * HOUR / 2
+
+
 def test_what_has_become_urgent_waits_for_nothing_but_quiet_hours() -> None:
     known = replace(KNOWN, loud_at=NOW)
     assert taken(known, level="urgent").loud_at == NOW

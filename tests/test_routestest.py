@@ -104,6 +104,7 @@ def test_a_title_is_enough(tmp_path: Path) -> None:
         ({"title": "x", "scores": {"patrols": True}}, "1:1: the score of 'patrols' must be"),
         ({"title": "x", "sources": 0}, "1:1: 'sources' needs a number, 1 or more"),
         ({"title": "x", "time": "noon"}, "1:1: 'time' needs a date and time"),
+        ({"title": "x", "time": "0001-01-01T00:00+02:00"}, "1:1: 'time' needs a date and time"),
     ],
 )
 def test_mistakes_have_a_place(tmp_path: Path, content: object, expected: str) -> None:
@@ -111,6 +112,13 @@ def test_mistakes_have_a_place(tmp_path: Path, content: object, expected: str) -
     with pytest.raises(ConfigurationError) as caught:
         read_sample(path, CONFIG)
     assert str(caught.value).startswith(f"{path}:{expected}")
+
+
+def test_a_file_nested_too_deeply_is_a_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "item.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(ConfigurationError, match=r"item\.json:1:1: maximum recursion depth"):
+        read_sample(path, CONFIG)
 
 
 def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:

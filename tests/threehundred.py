@@ -39,11 +39,17 @@ HAPPENINGS = {
     "Sabotage": "Sabotage suspected at {} in {}",
 }
 
-TOPICS = "watchlist: World desk\ntopics:\n" + "".join(
-    f"  - id: {name.lower().replace(' ', '-')}\n    name: {name}\n    channel: '#desk'\n"
-    f"    about: ['{happening.format('a building', 'a town')}']\n"
-    for name, happening in HAPPENINGS.items()
-)
+
+def world_desk(*names: str) -> str:
+    """Return a watchlist of these topics."""
+    return "watchlist: World desk\ntopics:\n" + "".join(
+        f"  - id: {name.lower().replace(' ', '-')}\n    name: {name}\n    channel: '#desk'\n"
+        f"    about: ['{HAPPENINGS[name].format('a building', 'a town')}']\n"
+        for name in names
+    )
+
+
+TOPICS = world_desk(*HAPPENINGS)
 
 
 def three_hundred() -> list[str]:

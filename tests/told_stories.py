@@ -7,10 +7,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from builders import new_delivery
+from sqlalchemy.dialects import sqlite
 
 from monitor.storage.engine import open_engine
 from monitor.storage.messages import delivery_columns
-from monitor.storage.tables import deliveries, posts, stories, story_items
+from monitor.storage.tables import deliveries, posts, scores, stories, story_items
+
+_CERTAINTY = 4.0
+"""Of the place in the story, which is no score for the topic."""
 
 
 @contextmanager
@@ -42,8 +46,14 @@ def tell(
             stories.insert().values(id=story_id, topic_id=topic_id, opened_at=told_at, touched_at=told_at)
         )
         for place, item_id in enumerate(item_ids):
-            placed = row | {"item_id": item_id, "reason": "first", "score": score - place}
+            own = {"item_id": item_id, "topic_id": topic_id}
+            placed = own | {"story_id": story_id, "reason": "too_far", "score": _CERTAINTY}
             db.execute(story_items.insert().values(**placed))
+            scored = sqlite.insert(scores).values(
+                **own, score=score - place, matched=True, evidence={}, decided_at=told_at
+            )
+            changed = {"score": score - place}
+            db.execute(scored.on_conflict_do_update(["item_id", "topic_id"], set_=changed))
         db.execute(deliveries.insert().values(**delivery_columns(delivery, told_at)))
         loud = {"loud_at": told_at, "loud_sources": 1, "loud_score": score, "loud_toll": 0}
         db.execute(

@@ -26,6 +26,7 @@ from rich.progress import (
 from monitor.alert import AlertReport
 from monitor.configuration import Configuration
 from monitor.deliver import PACE, DeliverReport
+from monitor.demo.closing import channel_lines, sight, sight_lines
 from monitor.demo.replay import Capture, FeedServer, by_time, read_index, unpacked
 from monitor.demo.slack import SlackStandIn
 from monitor.errors import MonitorError, NoDatabaseError
@@ -53,6 +54,8 @@ SAMPLES = Path(__file__).parent / "samples"
 TOKEN = "xoxb-demo"  # noqa: S105 - the stand-in takes any
 APP_TOKEN = "xapp-demo"  # noqa: S105
 PATIENCE = 120.0
+SOON = timedelta(minutes=5)
+"""A list waits for more for about as long."""
 WAITS = timedelta(hours=1)
 """How far the clock goes on at the end, so that what was to wait for more is told."""
 
@@ -91,11 +94,11 @@ async def demo(
         server = FeedServer(folder)
         # A feed is its address: in a kept database the feeds must be found where they were.
         await stack.enter_async_context(server.running(before.port))
-        slack = await stack.enter_async_context(_slack(port, hurried=speed > 1))
+        clock = ReplayClock(captures[0].captured_at)
+        slack = await stack.enter_async_context(_slack(port, clock if speed > 1 else None))
         console.print(f"Slack stand-in: [link={slack.url}]{slack.url}[/link] (nothing leaves this machine)")
         notifier = await stack.enter_async_context(open_slack(slack.api_url, TOKEN, buttons=True))
         notifier = AllInSlack(notifier)
-        clock = ReplayClock(captures[0].captured_at)
         pipeline = await stack.enter_async_context(
             open_pipeline(
                 _replayed(config, captures, storage),
@@ -159,6 +162,7 @@ class Show:
         self.quiet: Counter[str] = Counter()
         self.per_topic: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
+        self.sights: dict[str, str] = {}
 
     def note(self, report: Report) -> None:
         """Count a report, and print it if a person would want to see it."""
@@ -180,12 +184,15 @@ class Show:
                 pass
 
     def _note_delivered(self, delivery: Delivery) -> None:
+        if kind := sight(delivery):
+            self.sights.setdefault(kind, delivery.channel)
         match delivery.message:
             case _ if delivery.kind == "edit":
                 self.counts["edits"] += 1
             case Message() as told:
                 self.per_topic[told.topic_name] += 1
-                self._print("green", f"alert {told.score:3.0f}", f"{told.title} ({told.source})")
+                colour, what = ("red", "urgent") if told.level == "urgent" else ("green", "alert")
+                self._print(colour, f"{what} {told.score:3.0f}", f"{told.title} ({told.source})")
             case Listing(stories=stories):
                 for story in stories:
                     self.per_topic[story.topic_name] += 1
@@ -236,7 +243,10 @@ async def _replay(
         for moment, group in by_time(captures):
             if math.isfinite(speed):
                 await asyncio.sleep((moment - clock.moment).total_seconds() / speed)
-            clock.moment = moment
+            # What becomes due in the meantime goes before what is found now, and nearly at its time.
+            for due in (min(moment, clock.moment + SOON), moment):
+                clock.moment = due
+                await pipeline.deliver.emptied(PATIENCE)
             for capture in group:
                 server.show(capture)
             if moment >= resume_at:
@@ -311,10 +321,10 @@ async def _tell_summary(pipeline: Pipeline, slack: SlackStandIn, show: Show) -> 
     for line in (*show.summary(), *_stored_lines(stored)):
         show.console.print(line, markup=False, soft_wrap=True)
     for channel in slack.channels():
-        messages = slack.messages(channel)
-        show.console.print(f"\n#{channel}: {len(messages)} messages", markup=False)
-        for message in messages:
-            show.console.print(f"  {message.ts}  {message.text}", markup=False, soft_wrap=True)
+        for line in ("", *channel_lines(channel, slack.messages(channel))):
+            show.console.print(line, markup=False, soft_wrap=True)
+    for line in sight_lines(show.sights):
+        show.console.print(line, markup=False, soft_wrap=True)
 
 
 def _stored_lines(stored: dict[str, int]) -> list[str]:
@@ -346,9 +356,15 @@ def _database(file: Path | None) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def _slack(port: int, *, hurried: bool) -> AsyncIterator[SlackStandIn]:
-    # Months of messages in minutes cannot keep to one a second: compressed time has no rate limit.
-    slack = SlackStandIn(channels=(), create_channels=True, burst=None if hurried else 3)
+async def _slack(port: int, hurried: ReplayClock | None) -> AsyncIterator[SlackStandIn]:
+    """Open the stand-in; its messages are dated by the replay's clock where time is compressed."""
+    if hurried is None:
+        slack = SlackStandIn(channels=(), create_channels=True, burst=3)
+    else:
+        # Months of messages in minutes cannot keep to one a second: compressed time has no rate limit.
+        slack = SlackStandIn(
+            channels=(), create_channels=True, burst=None, clock=lambda: hurried().timestamp()
+        )
     try:
         await slack.start("127.0.0.1", port)
     except OSError:

@@ -44,7 +44,7 @@ TIMEOUT = 10.0
 """Seconds after which a service that still has not answered is left to itself, and looked at later."""
 
 _STATUS = re.compile(r"error=([1-5][0-9]{2})\b")
-_ACTIVE = re.compile(r"(?<=[@<])(?=\S)|(?<=\])(?=[(\[])|(?P<url>(?i:https?)://\S+)")
+_ACTIVE = re.compile(r"(?<=[@<])(?=\S)|(?<=\])(?=[(\[:])|(?P<url>(?i:https?)://\S+)")
 _IN_URL = str.maketrans({"@": "%40", "<": "%3C", ">": "%3E", "[": "%5B", "]": "%5D"})
 _NOTHING_SEEN = "\u200b"
 

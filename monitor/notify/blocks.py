@@ -4,6 +4,8 @@ The top-level ``text`` is what notifications and screen readers show; it has no 
 and sent with all parsing switched off.
 """
 
+from dataclasses import replace
+
 from monitor.notify.lists import digest_blocks, entry_lines, listing_blocks
 from monitor.notify.literal import (
     Block,
@@ -54,7 +56,11 @@ _MAX_LINES = 3_500
 
 def slack_text(message: Content) -> str:
     """Return the notification text: one line, escaped so that Slack sees no control sequence in it."""
-    return escaped(cut(plain_title(message), 2 * MAX_TITLE))
+    title = plain_title(message)
+    if isinstance(message, Update) and len(message.entries) == 1 and not change(message):
+        # Who reads it has the thread at hand; what they do not know is the headline.
+        title = plain_title(replace(message, title=message.entries[0].title))
+    return escaped(cut(title, 2 * MAX_TITLE))
 
 
 def slack_lines(message: Content) -> str:
@@ -105,10 +111,12 @@ def escaped(text: str) -> str:
 
 def _story(message: Message) -> list[Block]:
     pressing = [pill("URGENT"), said(" ")] if is_pressing(message) else []
+    # Who has taken it up is named instead of those who were called.
+    pressing += [] if message.acknowledged_by else mentioned(message.mention)
     summary = [paragraph(message.summary)] if message.summary else []
     return [
         context(story_heading(message)),
-        rich(section(*pressing, *mentioned(message.mention), *linked(message.title, message.url))),
+        rich(section(*pressing, *linked(message.title, message.url))),
         *summary,
         rich(*_measured(message)),
         context(why(message)),

@@ -50,7 +50,9 @@ def listing_blocks(listing: Listing) -> list[Block]:
     listed = [rich(*lines)] if lines else []
     if listing.page:
         return [context(listing_place(listing)), *listed]
-    counts = " · ".join(_numbers(listing_counts(listing)))
+    counted = listing_counts(listing)
+    # Of one topic alone the title says it.
+    counts = " · ".join(_numbers(counted)) if len(counted) > 1 else ""
     return [
         header(listing_title(listing)),
         context(listing_note(listing, len(listing.stories))),

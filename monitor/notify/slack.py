@@ -35,6 +35,8 @@ TIMEOUT = 10.0
 """Seconds for one call of Slack's API."""
 CLOCK_SKEW = timedelta(hours=1)
 """How far our clock may be ahead of Slack's when looking for a message by the time of its first attempt."""
+LONGEST_WAIT = 3600
+"""Seconds that a ``Retry-After`` counts at most: no mistake of somebody's between us may silence a channel."""
 CHART_PAUSE = timedelta(seconds=2)
 EVENT_TYPE = "monitor_alert"
 
@@ -290,9 +292,10 @@ def _refusal(error: SlackApiError) -> NotPosted | InDoubt:
 
 def _retry_after(headers: Any) -> timedelta:
     try:
-        return timedelta(seconds=max(1, int(headers.get("Retry-After", "1"))))
+        asked = int(headers.get("Retry-After", "1"))
     except ValueError:
         return timedelta(seconds=30)
+    return timedelta(seconds=min(max(1, asked), LONGEST_WAIT))
 
 
 def _fault(outcome: PostOutcome) -> str | None:

@@ -76,8 +76,10 @@ class Charts:
             filename=FILE_NAME, length=len(chart), alt_txt=ALT_TEXT
         )
         assert self._client.session is not None
-        async with self._client.session.post(place["upload_url"], data=chart, raise_for_status=True):
-            pass
+        async with self._client.session.post(place["upload_url"], data=chart) as answer:
+            if not answer.ok:
+                # aiohttp's own error would tell the address, which is as good as a password.
+                raise ConnectionError(f"HTTP {answer.status}")
         file: str = place["file_id"]
         await self._client.files_completeUploadExternal(files=[{"id": file, "title": FILE_NAME}])
         return file

@@ -26,6 +26,8 @@ TIMEOUT = 10.0
 """Seconds for one call of Slack's API."""
 HEARTBEAT = 20.0
 """Seconds between two pings; a connection that does not answer one within half of that is dead."""
+LONGEST_WAIT = 3600
+"""Seconds that a ``Retry-After`` counts at most."""
 LAST_WORDS = 2.0
 """Seconds that Slack has to say goodbye."""
 LONGEST_ENVELOPE = 2**20
@@ -137,9 +139,10 @@ def _told(error: Exception) -> str:
 
 def _retry_after(response: aiohttp.ClientResponse) -> timedelta:
     try:
-        return timedelta(seconds=max(1, int(response.headers.get("Retry-After", "1"))))
+        asked = int(response.headers.get("Retry-After", "1"))
     except ValueError:
         return timedelta(seconds=30)
+    return timedelta(seconds=min(max(1, asked), LONGEST_WAIT))
 
 
 def _proxy_for(url: str) -> str | None:

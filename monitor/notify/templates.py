@@ -58,7 +58,7 @@ _ALLOWED = (
 # Two characters that text in Unicode never has, around the number of a template's line.
 _MARK = "\ufdd0{}\ufdd1"
 _ROWS = "rows"
-_MARKS = re.compile("\ufdd0(\\d+)\ufdd1")
+_MARKS = re.compile("\ufdd0(\\d{1,6})\ufdd1")
 
 
 class Templates:
@@ -220,7 +220,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
         undefined=StrictUndefined, finalize=_as_json, autoescape=False, cache_size=0
     )
     environment.globals.clear()
-    kept = ("first", "int", "join", "last", "length", "lower", "round", "upper")
+    kept = ("first", "int", "last", "length", "lower", "upper")
     environment.filters = {name: FILTERS[name] for name in kept} | _FILTERS
     return environment
 
@@ -253,14 +253,29 @@ def _rows(value: object) -> Sequence[object]:
     if isinstance(value, Undefined):
         str(value)
     if not isinstance(value, list | tuple):
-        raise TypeError("a loop goes through a list, and this is none")
+        raise TypeError("a list is needed here, and this is none")
     return value[:_MAX_ROWS]
+
+
+def _joined(value: object, between: str = "") -> str:
+    """Jinja's own takes a text's letters one by one, and so swells a text by its square."""
+    texts = [str(text) for text in _rows(value)]
+    if sum(map(len, texts)) + len(texts) * len(between) > _MAX_OUTPUT:
+        raise ValueError(f"join puts together {_MAX_OUTPUT:,} characters at most")
+    return between.join(texts)
+
+
+def _rounded(number: float, digits: int = 0) -> float:
+    # As a whole number it would be compared with a power of ten, however high.
+    return round(float(number), digits)
 
 
 _FILTERS: dict[str, Callable[..., Any]] = {
     "cut": wording.cut,
     "dots": wording.dots,
     "host": wording.host,
+    "join": _joined,
+    "round": _rounded,
     _ROWS: _rows,
     "mention": lambda mention: _json_of(mention_leaf(mention)),
     "time": wording.shown_time,

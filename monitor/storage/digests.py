@@ -26,15 +26,19 @@ class SqlDigestStore:
 
     def told(self, channel: str, since: datetime, until: datetime) -> list[ChannelStory]:
         """Return the stories that the channel was told from ``since`` up to ``until``."""
+        of_item = sa.and_(
+            scores.c.item_id == story_items.c.item_id, scores.c.topic_id == story_items.c.topic_id
+        )
         query = (
             sa.select(
                 posts.c.story_id,
                 posts.c.topic_id,
                 posts.c.told_at,
                 sa.func.count().label("items"),
-                sa.func.max(story_items.c.score).label("score"),
+                sa.func.max(scores.c.score).label("score"),
             )
             .join_from(posts, story_items, story_items.c.story_id == posts.c.story_id)
+            .join(scores, of_item)
             .where(posts.c.channel == channel, posts.c.told_at >= since, posts.c.told_at < until)
             .group_by(posts.c.story_id, posts.c.topic_id, posts.c.told_at)
             .order_by(posts.c.told_at, posts.c.story_id)

@@ -149,7 +149,8 @@ def _places(db: sa.Connection, item_id: int) -> dict[str, StoryPlace]:
     found = {}
     for row in db.execute(placed).mappings().all():
         of_story = story_items.c.story_id == row["story_id"]
-        first = sa.select(items.c.title).join_from(items, story_items).where(of_story)
+        held = story_items.c.item_id == items.c.id
+        first = sa.select(items.c.title).join_from(items, story_items, held).where(of_story)
         first = first.order_by(items.c.first_seen, items.c.id).limit(1)
         found[row["topic_id"]] = StoryPlace(
             story_id=row["story_id"],

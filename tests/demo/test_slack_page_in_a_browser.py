@@ -3,15 +3,11 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from io import BytesIO
-from itertools import count
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
+from browser import QUIET, opened
 from PIL import Image
 from service_parts import until
 from slack_sdk.web.async_client import AsyncWebClient
@@ -23,16 +19,6 @@ from monitor.records import Feedback
 pytestmark = pytest.mark.slow
 
 HOSTILE = "<img src=x onerror=document.title='owned'> <script>document.title='owned'</script>"
-QUIET = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @pytest.fixture
@@ -78,53 +64,6 @@ async def test_the_page_shows_a_file_of_a_message(
     await slack.chat_postMessage(channel="isis-watch", text="a", blocks=[block])
     page = await dom(chromium, tmp_path, f"{standin.url}#isis-watch")
     assert f'src="/files/{uploaded["file"]["id"]}" alt="A chart"' in page
-
-
-class Page:
-    """A page in a browser that stays open, through Chromium's own protocol."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
-        self._socket = socket
-        self._numbers = count(1)
-
-    async def call(self, method: str, **params: object) -> dict[str, Any]:
-        number = next(self._numbers)
-        await self._socket.send_json({"id": number, "method": method, "params": params})
-        while (answer := await self._socket.receive_json()).get("id") != number:
-            pass
-        result: dict[str, Any] = answer["result"]
-        return result
-
-    async def evaluate(self, expression: str) -> Any:
-        answer = await self.call("Runtime.evaluate", expression=expression, returnByValue=True)
-        return answer["result"].get("value")
-
-    async def comes(self, expression: str) -> None:
-        """Wait until an expression is true."""
-        async with asyncio.timeout(30):
-            while not await self.evaluate(expression):  # noqa: ASYNC110 - it comes true in another process
-                await asyncio.sleep(0.05)
-
-
-@asynccontextmanager
-async def opened(chromium: str, profile: Path, url: str) -> AsyncIterator[Page]:
-    process = await asyncio.create_subprocess_exec(
-        *(chromium, *QUIET, f"--user-data-dir={profile}", "--remote-debugging-port=0", url),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    port_file = profile / "DevToolsActivePort"
-    try:
-        await until(lambda: port_file.exists() and len(port_file.read_text().split()) == 2)
-        port = port_file.read_text().split()[0]
-        async with aiohttp.ClientSession() as session:
-            targets = await (await session.get(f"http://127.0.0.1:{port}/json")).json()
-            address = next(target for target in targets if target["type"] == "page")["webSocketDebuggerUrl"]
-            async with session.ws_connect(address) as socket:
-                yield Page(socket)
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 async def test_buttons_and_reactions_work(standin: SlackStandIn, chromium: str, tmp_path: Path) -> None:

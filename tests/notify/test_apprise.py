@@ -159,13 +159,14 @@ ACTIVE = [
     "https://bank.example](https://evil.example)",
     "https://wire.example/@everyone",
     "[bank][1]",
+    "[bank]: https://evil.example",
 ]
 
 
 @pytest.mark.parametrize("text", ACTIVE)
 def test_what_a_service_could_act_on_is_taken_apart(text: str) -> None:
     apart = module.inert(f"see {text} now")
-    for active in ("@e", "@c", "@1", "<@", "<!", "<b", "<h", "](", "@&", "]["):
+    for active in ("@e", "@c", "@1", "<@", "<!", "<b", "<h", "](", "@&", "][", "]:"):
         assert active not in apart
     assert len(apart) > len(f"see {text} now")
 

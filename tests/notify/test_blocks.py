@@ -343,7 +343,7 @@ def test_an_urgent_story_says_so_until_somebody_acknowledges_it() -> None:
     assert plain_lines(urgent)[0] == "Urgent · Patrols · score 80 (cut 50) · Desk"
     taken = replace(urgent, acknowledged_by="Ana")
     assert "URGENT" not in text_of(taken)
-    assert text_of(taken).startswith("✓ Acknowledged by Ana · Patrols · Desk")
+    assert text_of(taken).startswith("✓ Acknowledged by Ana · Patrols · Desk\nReport number 1")
     assert slack_text(taken) == "Patrols: Report number 1 of the patrol"
     assert plain_lines(taken)[0].startswith("✓ Acknowledged by Ana · Patrols")
 
@@ -394,6 +394,7 @@ def test_a_thread_does_not_repeat_its_story() -> None:
         "A third  Daily · score 71",
     ]
     assert slack_text(several) == "Patrols: 2 more reports: Report"
+    assert slack_text(update()) == "Patrols: 1 more report: A second camp is found"
     assert "and 4 more" in text_of(update(entries=(entry(),) * 24))
 
 

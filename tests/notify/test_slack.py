@@ -176,10 +176,13 @@ async def test_every_refusal_is_classified(
     assert standin.requests == {"chat.postMessage": 1}
 
 
-async def test_slack_says_how_long_to_wait(slack: Notifier, standin: SlackStandIn) -> None:
-    standin.fail("rate_limit", retry_after=17)
+@pytest.mark.parametrize(("told", "heeded"), [(17, 17), (0, 1), (10**30, 3600)])
+async def test_slack_says_how_long_to_wait(
+    slack: Notifier, standin: SlackStandIn, told: int, heeded: int
+) -> None:
+    standin.fail("rate_limit", retry_after=told)
     outcome = await slack.post(delivery())
-    assert outcome == NotPosted(reason="ratelimited", retry_after=timedelta(seconds=17))
+    assert outcome == NotPosted(reason="ratelimited", retry_after=timedelta(seconds=heeded))
 
 
 async def test_a_slack_that_is_not_there_has_no_message(standin: SlackStandIn) -> None:

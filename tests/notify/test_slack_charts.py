@@ -98,6 +98,7 @@ async def test_an_upload_that_fails_costs_the_chart_alone(
     standin.fail(kind, method=method, error="file_upload_size_restricted")
     assert isinstance(await slack.post(due()), Posted)
     assert shown(standin) == []
+    assert "/upload/" not in str([vars(record) for record in caplog.records]), "an address that is secret"
     assert [record.getMessage() for record in caplog.records].count("digest_without_chart") == 1
     assert isinstance(await slack.post(due(2)), Posted)
     assert len(shown(standin)) == 1, "the next one has its chart again"

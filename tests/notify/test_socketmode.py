@@ -218,10 +218,13 @@ async def test_slacks_bad_days(listener: Listener, standin: SlackStandIn, fault:
         assert await heard.end() == HungUp(reason=reason)
 
 
-async def test_slack_says_when_to_come_again(listener: Listener, standin: SlackStandIn) -> None:
-    standin.fail("rate_limit", method="apps.connections.open", retry_after=7)
+@pytest.mark.parametrize(("told", "heeded"), [(7, 7), (10**30, 3600)])
+async def test_slack_says_when_to_come_again(
+    listener: Listener, standin: SlackStandIn, told: int, heeded: int
+) -> None:
+    standin.fail("rate_limit", method="apps.connections.open", retry_after=told)
     async with hearing(listener, standin) as heard:
-        assert (await heard.end()).retry_after == timedelta(seconds=7)
+        assert (await heard.end()).retry_after == timedelta(seconds=heeded)
 
 
 async def test_no_secret_is_told(

@@ -94,6 +94,8 @@ def test_no_layout_means_the_built_in_one() -> None:
         ('{{ "%s" ~ (url | host) }}', "%swire.example"),
         ('{{ "a" if author else "nobody" }}', "nobody"),
         ("{{ title | tojson }}", "Report number 1 of the patrol"),
+        ('{{ ["a", title | length] | join(", ") }}', "a, 29"),
+        ('{{ "" ~ (12.345 | round(1)) ~ (12.5 | round | int) }}', "12.312"),
     ],
 )
 def test_values_and_filters(value: str, said: str) -> None:
@@ -138,7 +140,7 @@ def test_values_and_filters(value: str, said: str) -> None:
         ("{% set a = title %}[]", "1:1: a layout has no 'set'"),
         ("{% macro a() %}{% endmacro %}[]", "1:1: a layout has no macro here"),
         ("{% include 'story.json.j2' %}", "1:1: a layout has no include here"),
-        ("{% for a in title %}{% endfor %}[]", "1:1: a loop goes through a list, and this is none"),
+        ("{% for a in title %}{% endfor %}[]", "1:1: a list is needed here, and this is none"),
         (
             "{% for a in sources %}{% for b in sources %}\n{% for c in sources %}" + "{% endfor %}" * 3,
             "2:1: loops may stand two deep at most",
@@ -239,7 +241,11 @@ def test_a_layout_neither_hangs_nor_swells() -> None:
     doubled = "{{ " + " ~ ".join(["title"] * 5_000) + " }}"
     loops = "{% for a in sources %}{% for b in sources %}" + "{{ title }}" + "{% endfor %}{% endfor %}"
     told = message(title=title, sources=("x",) * 10_000)
-    for source in (section(doubled), loops):
+    joined = "{{ title | join(title) | join(title) }}"
+    between = "{{ " + "sources | join(" * 9 + "title" + ")" * 9 + " }}"
+    powers = ['{{ 1 | round(99999999, "ceil") }}', "{{ 1 | round(-99999999) }}{{ title }}"]
+    marked = f"\ufdd0{'9' * 5_000}\ufdd1"
+    for source in (section(doubled), loops, *map(section, (joined, between, marked, *powers))):
         assert Templates({"story": source}).blocks(told) is None
     counted = section("{% for a in sources %}{% if loop.last %}{{ loop.index }}{% endif %}{% endfor %}")
     assert Templates({"story": counted.replace("{{ loop.index }}", '{{ "" ~ loop.index }}')}).blocks(

@@ -18,7 +18,7 @@ import pytest
 from builders import NOW, item
 from grouped import grouped
 
-from monitor.grouping import Lexicon, Telling, telling
+from monitor.grouping import Lexicon, Subject, Telling, subject, telling
 from monitor.identity import canonical_url
 from monitor.labelled import read_items, read_labels
 from monitor.passages import item_text
@@ -27,6 +27,7 @@ from monitor.scoring import Encoder, open_encoder, open_reference
 from monitor.scoring.models import BUNDLED
 from monitor.stories import headline_key
 from monitor.vectors import packed, unpacked
+from monitor.watchlist import read_watchlists
 
 pytestmark = pytest.mark.slow
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -51,15 +52,23 @@ class Grouper:
         self._encoder = encoder
         self._lexicon = Lexicon(reference=open_reference(encoder), vectors=encoder.piece_vectors)
 
-    def stories(self, items: Sequence[Told]) -> dict[str, int]:
-        """The story of each item, by the item's own id, in the order in which they were first seen."""
+    def stories(self, items: Sequence[Told], sentences: Sequence[str] = ()) -> dict[str, int]:
+        """The story of each item, by the item's own id, in the order in which they were first seen.
+
+        ``sentences`` are the topic's, if there is one.
+        """
         items = sorted(items, key=lambda told: told[2].first_seen)
-        placements, _ = grouped(self._tellings(items), self._lexicon)
+        about = self._subject(sentences) if sentences else None
+        placements, _ = grouped(self._tellings(items), self._lexicon, about)
         numbers = [
             n if placement.story_id is None else placement.story_id
             for n, placement in enumerate(placements, 1)
         ]
         return dict(zip((name for name, _, _ in items), numbers, strict=True))
+
+    def _subject(self, sentences: Sequence[str]) -> Subject:
+        vectors = self._encoder.encode(sentences)
+        return subject(vectors, self._encoder.piece_ids(sentences), self._lexicon.reference)
 
     def _tellings(self, items: Sequence[Told]) -> list[Telling]:
         read = [replace(of, id=n) for n, (_, _, of) in enumerate(items, 1)]
@@ -87,18 +96,21 @@ def bcubed(gold: Mapping[str, str], found: Mapping[str, int]) -> float:
     return 2 * precision * recall / (precision + recall)
 
 
-def test_stories_of_the_labelled_topics(grouper: Grouper) -> None:
+def test_stories_of_the_labelled_topics(grouper: Grouper, tmp_path: Path) -> None:
     if not (DATA / "relevance" / "items.jsonl.xz").exists():
         pytest.skip("the labelled stream is not on this machine")
     labels = read_labels(DATA / "relevance" / "labels.tsv")
+    (tmp_path / "labelled.yaml").write_bytes((DATA / "relevance" / "watchlist.yaml").read_bytes())
     wanted = {
         topic: {name: label.story for name, label in of.items() if label.grade == 2}
         for topic, of in labels.items()
     }
     named = set[str]().union(*wanted.values())
     stream = [told for told in read_items(DATA / "relevance" / "items.jsonl.xz") if told.id in named]
+    watched = read_watchlists(tmp_path, frozenset(), "#news").topics
+    sentences = {topic.id: (*topic.about, topic.name) for topic in watched}
     agreement, messages, reached, there = [], 0, 0, 0
-    for gold in wanted.values():
+    for topic, gold in wanted.items():
         items = [
             (
                 told.id,
@@ -115,7 +127,7 @@ def test_stories_of_the_labelled_topics(grouper: Grouper) -> None:
             for told in stream
             if told.id in gold
         ]
-        found = grouper.stories(items)
+        found = grouper.stories(items, sentences[topic])
         agreement.append(bcubed(gold, found))
         opening = [name for n, name in enumerate(found, 1) if found[name] == n]
         messages += len(opening)
@@ -126,9 +138,9 @@ def test_stories_of_the_labelled_topics(grouper: Grouper) -> None:
         "messages per story": messages / there,
         "stories told": reached / there,
     }
-    assert figures["bcubed"] > 0.86, figures
-    assert figures["messages per story"] < 1.09, figures
-    assert figures["stories told"] > 0.915, figures
+    assert figures["bcubed"] > 0.87, figures
+    assert figures["messages per story"] < 1.17, figures
+    assert figures["stories told"] > 0.95, figures
 
 
 def simple(told: Mapping[str, Any], outlet: str, moment: datetime | None, summary: str) -> Told:
@@ -163,15 +175,15 @@ def test_pairs_of_alike_items(grouper: Grouper) -> None:
     right = sum(together["SAME"])
     wrong = sum(together["DIFF"]) + sum(together["RANDOM"])
     f1 = 2 * right / (right + wrong + len(together["SAME"]))
-    assert f1 > 0.9, f1
-    assert sum(together["DIFF"]) <= 4
+    assert f1 > 0.885, f1
+    assert sum(together["DIFF"]) <= 3
     assert sum(together["RANDOM"]) == 0
 
 
 def test_headlines_alone(grouper: Grouper) -> None:
     told = sorted(collection("headlines"), key=lambda of: str(of["timestamp"]))[:HEADLINES]
     items = [simple(of, of["host"], datetime.fromisoformat(of["timestamp"]), "") for of in told]
-    assert bcubed({of["id"]: of["story"] for of in told}, grouper.stories(items)) > 0.77
+    assert bcubed({of["id"]: of["story"] for of in told}, grouper.stories(items)) > 0.76
 
 
 def test_look_alike_events(grouper: Grouper) -> None:
@@ -187,4 +199,4 @@ def test_look_alike_events(grouper: Grouper) -> None:
             groups[topic, number].append(gold[name])
     several = [of for of in groups.values() if len(of) > 1]
     mixed = sum(len(set(of)) > 1 for of in several) / len(several)
-    assert mixed < 0.15, mixed
+    assert mixed < 0.13, mixed

@@ -44,6 +44,7 @@ def config(tmp_path: Path, outlet: Outlet, slack: SlackStandIn) -> Path:
         f"storage:\n  url: sqlite:///{tmp_path}/monitor.db\n"
         f"slack:\n  api_url: {slack.api_url}\n"
         "fetch:\n  allow_private: [127.0.0.0/8]\n"
+        "alerts:\n  most_per_topic: 100\n"
         "web:\n  port: 0\n"
     )
     (folder / "feeds.yaml").write_text(

@@ -40,6 +40,15 @@ async def test_the_demo_tells_the_seed_event_and_ends_by_itself(tmp_path: Path) 
     assert '"Will of Victory"' in isis
     assert "&lt;!channel&gt;" in isis, "the fallback text is escaped"
     assert "film" not in isis
+    assert "    ↳ " in isis, "a thread is shown as one"
+    sights = output.split("Look at\n")[1]
+    assert [line.partition(": ")[2] for line in sights.strip().split("\n")] == [
+        "#isis-watch",
+        "#maritime-security",
+        "#duty-desk",
+    ]
+    for headline in ("Explosive boat", "2 stories, late"):
+        assert headline in output
     assert re.search(r"items 92, matches \d+, alerts \d+, quiet \d+", output)
     assert re.search(r"undelivered 0, undeliverable 0", output)
     assert "empty" in output

@@ -223,6 +223,22 @@ async def test_a_broadcast_waits_until_the_channel_has_been_calm(open_desk: Open
     assert messages(desk.told()) == [("reply", True)]
 
 
+async def test_a_broadcast_that_waits_is_joined_and_not_put_off(open_desk: Open) -> None:
+    desk = open_desk(alerts=settings(cooldown=HOUR))
+    await desk.decide(event(0))
+    desk.delivered()
+    for n, killed in enumerate((40, 90, 200), 1):
+        assert await desk.decide(event(0, n, summary=f"At least {killed} people killed")) == ["development"]
+        desk.wait(HOUR / 3)
+    told = desk.told()
+    assert [kind for kind in messages(told) if kind[0] == "reply"] == [("reply", True)]
+    assert len(only(told, "reply").entries) == 3
+    assert await desk.decide(event(0, 4, summary="At least 900 people killed")) == ["development"]
+    assert [kind for kind, _, _ in desk.told()] == ["edit"]
+    desk.wait(HOUR)
+    assert messages(desk.told()) == [("reply", True)]
+
+
 # --- many at once -----------------------------------------------------------------------------------------
 
 

@@ -1,10 +1,24 @@
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import sqlalchemy as sa
-from builders import ALERT, NOW, fetched, judged, keyed, new_delivery, outcome, score, spec, stored_items
+from builders import (
+    ALERT,
+    NOW,
+    fetched,
+    joining,
+    judged,
+    keyed,
+    new_delivery,
+    outcome,
+    post,
+    score,
+    spec,
+    stored_items,
+)
 
-from monitor.records import DeliveryStatus, FetchFailed, Receipt, Verdict
+from monitor.records import DeliveryStatus, FetchFailed, Receipt, StoryPlace, Verdict
 from monitor.storage import Storage
 from monitor.storage.engine import open_engine
 from monitor.storage.ledger import SqlLedger
@@ -90,6 +104,27 @@ def test_history_tells_score_decision_and_delivery_per_topic(storage: Storage) -
             receipt=None,
         ),
     )
+
+
+def test_history_tells_an_items_place_in_a_story_and_the_posts_that_tell_it(storage: Storage) -> None:
+    first, second = stored_items(storage, keyed(2), keyed(1))
+    storage.scores.record_scores([first, second], [score(first.id), score(second.id)], NOW)
+    opener, later = storage.alerts.undecided(9)
+    opened = outcome(ALERT, new_delivery(1), membership=joining(), posts=(post(delivery_id="d1"),))
+    storage.alerts.record_decision(opener, opened, NOW)
+    follow_up = Verdict(decision="thread", reason="follow_up")
+    place = joining(1, like_id=opener.item.id)
+    reply = replace(new_delivery(2), kind="reply", parent_id="d1")
+    storage.alerts.record_decision(later, outcome(follow_up, reply, membership=place), NOW)
+    (history,) = storage.ledger.history(frozenset({later.item.url or ""}))
+    (told,) = history.topics
+    headline = "Report number 1 of the patrol"
+    assert told.story == StoryPlace(
+        story_id=1, items=2, headline=headline, reason="same_event", score=90.0, like=headline
+    )
+    assert [delivery.kind for delivery in told.deliveries] == ["post", "reply"]
+    (first_history,) = storage.ledger.history(frozenset({ADDRESS}))
+    assert [delivery.kind for delivery in first_history.topics[0].deliveries] == ["post"]
 
 
 def test_counts_of_an_empty_database_are_zero(storage: Storage) -> None:
