@@ -8,12 +8,14 @@ no connection came about; HTTP 429            NotPosted: try again
 connection lost, time-out, 5xx, not JSON,     InDoubt: Slack may have stored the message
 ``internal_error`` and its like
 
-An edit can be made twice, so it is never in doubt. A reply whose thread is gone is posted by itself.
+An edit can be made twice, so it is never in doubt. Where a thread is gone or locked, what was to be shown in
+the channel too, or lists stories, is posted by itself; what else was to go there is given up.
 """
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol, Self
@@ -27,7 +29,7 @@ from monitor.notify.lists import chart_block
 from monitor.notify.literal import Block, paragraph
 from monitor.notify.plain import plain_lines
 from monitor.notify.slack_files import Charts
-from monitor.records import Content, Delivery, InDoubt, NotPosted, Posted, PostOutcome, Receipt
+from monitor.records import Content, Delivery, InDoubt, NotPosted, Posted, PostOutcome, Receipt, Update
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ TIMEOUT = 10.0
 CLOCK_SKEW = timedelta(hours=1)
 """How far our clock may be ahead of Slack's when looking for a message by the time of its first attempt."""
 LONGEST_WAIT = 3600
-"""Seconds that a ``Retry-After`` counts at most; one that is mistaken must not silence a channel for days."""
+"""Seconds that a ``Retry-After`` counts at most: no mistake of somebody between us silences a channel."""
 CHART_PAUSE = timedelta(seconds=2)
 EVENT_TYPE = "monitor_alert"
 
@@ -58,6 +60,12 @@ _MALFORMED = {
     "no_text",
 }
 _NO_THREAD = "thread_not_found"
+_CLOSED = {
+    _NO_THREAD,
+    "restricted_action_thread_locked",
+    "restricted_action_non_threadable_channel",
+    "cannot_reply_to_message",
+}
 # What was to be edited is not there, or not to be changed any more.
 _UNCHANGEABLE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 # Posting is allowed and looking is not; waiting will not change that.
@@ -111,10 +119,12 @@ class SlackNotifier:
                 return await self._edit(delivery, parent, blocks)
             case "reply", Receipt() as parent:
                 outcome = await self._post_or_shrink(delivery, blocks, parent)
-                if isinstance(outcome, NotPosted) and outcome.reason == _NO_THREAD:
-                    logger.warning("thread_gone", extra={"delivery": delivery.id})
-                    return await self._post_or_shrink(delivery, blocks, None)
-                return outcome
+                if not isinstance(outcome, NotPosted) or outcome.reason not in _CLOSED:
+                    return outcome
+                logger.warning("thread_gone", extra={"delivery": delivery.id, "reason": outcome.reason})
+                # Somebody did not want the message: what follows in its story is not to take its place.
+                if isinstance(delivery.message, Update) and not delivery.broadcast:
+                    return replace(outcome, hopeless=True)
         return await self._post_or_shrink(delivery, blocks, None)
 
     async def look_up(self, delivery: Delivery) -> PostOutcome:

@@ -136,9 +136,9 @@ class SqlAlertStore:
 
     def last_listing(self, channel: str, why: ListingWhy, since: datetime) -> Waiting | None:
         """Return the last list of stories that was begun for a channel since then, for this reason."""
+        told = sa.select(posts.c.delivery_id).where(posts.c.channel == channel, posts.c.told_at >= since)
         of_kind = sa.and_(
-            deliveries.c.channel == channel,
-            deliveries.c.kind == "post",
+            deliveries.c.id.in_(told),
             deliveries.c.created_at >= since,
             deliveries.c.message["why"].as_string() == why,
         )

@@ -233,7 +233,9 @@ scores = sa.Table(
 )
 sa.Index(
     "ix_scores_undecided",
+    # In the order in which they are decided on: else every score is looked at, at every tick.
     scores.c.item_id,
+    scores.c.topic_id,
     sqlite_where=sa.and_(scores.c.matched, scores.c.decided_at.is_(None)),
     postgresql_where=sa.and_(scores.c.matched, scores.c.decided_at.is_(None)),
 )
@@ -417,7 +419,6 @@ deliveries = sa.Table(
     sa.Column("settled_at", Utc),
     sa.Index("ix_deliveries_item_id", "item_id"),
     sa.Index("ix_deliveries_story_id", "story_id"),
-    sa.Index("ix_deliveries_channel", "channel", "position"),
     sa.Index("ix_deliveries_parent_id", "parent_id"),
     # What people react to is known by where it stands.
     sa.Index("ix_deliveries_receipt_ts", "receipt_ts"),

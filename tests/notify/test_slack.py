@@ -53,6 +53,8 @@ FOLLOWED = Update(
     score=80.0,
 )
 
+PAGE = Listing(why="burst", stories=FOLLOWED.entries, total=21, since=STARTED, until=STARTED, page=1)
+
 HOSTILE = [
     "<!channel> everybody",
     "<!here|not here>",
@@ -328,6 +330,35 @@ async def test_a_reply_to_a_message_that_somebody_deleted_stands_by_itself(
     assert (stored.ts, stored.thread_ts, stored.broadcast) == (told.ts, None, False)
 
 
+NO_THREADS = (
+    "thread_not_found",
+    "restricted_action_thread_locked",
+    "restricted_action_non_threadable_channel",
+    "cannot_reply_to_message",
+)
+
+
+@pytest.mark.parametrize("error", NO_THREADS)
+@pytest.mark.parametrize("seen", [{"broadcast": True}, {"message": PAGE}], ids=["broadcast", "page"])
+async def test_what_must_be_seen_stands_by_itself_where_there_is_no_thread(
+    slack: Notifier, standin: SlackStandIn, error: str, seen: dict[str, Any]
+) -> None:
+    parent = await posted(slack, delivery())
+    standin.fail("error", error=error)
+    told = await posted(slack, reply(parent, **seen))
+    _, stored = standin.messages(CHANNEL)
+    assert (stored.ts, stored.thread_ts) == (told.ts, None)
+
+
+@pytest.mark.parametrize("error", NO_THREADS)
+async def test_what_only_a_thread_was_to_have_goes_with_it(
+    slack: Notifier, standin: SlackStandIn, error: str
+) -> None:
+    parent = await posted(slack, delivery())
+    standin.fail("error", error=error)
+    assert await slack.post(reply(parent)) == NotPosted(reason=error, hopeless=True)
+
+
 @pytest.mark.parametrize("broadcast", [True, False])
 async def test_a_reply_in_doubt_is_found_in_its_thread(
     slack: Notifier, standin: SlackStandIn, broadcast: bool
@@ -348,7 +379,7 @@ async def test_a_reply_in_doubt_whose_thread_is_gone_is_looked_for_in_the_channe
     slack: Notifier, standin: SlackStandIn
 ) -> None:
     parent = Receipt(channel=standin.channel_id(CHANNEL), ts="1.000000")
-    told = reply(parent)
+    told = reply(parent, broadcast=True)
     assert await slack.look_up(told) == NotPosted(reason="looked, and it is not there")
     receipt = await posted(slack, told)
     assert await slack.look_up(told) == Posted(receipt=receipt)

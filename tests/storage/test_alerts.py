@@ -313,7 +313,9 @@ def test_a_channels_last_list_is_found_by_its_reason(storage: Storage) -> None:
         replace(new_delivery(5, "#duty"), message=listing()),
         new_delivery(6),
     )
-    told(storage, 1, deliveries=lists)
+    for n, delivery in enumerate(lists):
+        known = post(channel=delivery.channel, delivery_id=delivery.id)
+        told(storage, n, deliveries=(delivery,), posts=(known,) if delivery.kind == "post" else ())
 
     def last(channel: str, why: Any, since: Any = NOW) -> str | None:
         found = storage.alerts.last_listing(channel, why, since)

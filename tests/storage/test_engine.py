@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import alembic.command
 import pysqlite3
@@ -35,6 +36,8 @@ from monitor.errors import StorageError
 from monitor.poll import recognise
 from monitor.records import Recorded, Verdict
 from monitor.storage import open_storage
+from monitor.storage.alerts import SqlAlertStore
+from monitor.storage.deliveries import SqlDeliverStore
 from monitor.storage.engine import _alembic, _sqlite_engine, open_engine, sqlite_is_sound
 from monitor.storage.tables import metadata
 
@@ -247,7 +250,7 @@ def told_before_stories(db: sa.Connection) -> None:
         db.exec_driver_sql(
             "INSERT INTO deliveries (position, id, topic_id, item_id, channel, message, state,"
             " created_at, receipt_channel, receipt_ts)"
-            " VALUES (?, ?, 'patrols', 1, '#c', ?, ?, '2026-11-20', 'C1', ?)",
+            " VALUES (?, ?, 'patrols', 1, '#c', ?, ?, '2026-11-20 00:00:00', 'C1', ?)",
             (position, f"d{position}", json.dumps(told), state, ts),
         )
 
@@ -268,15 +271,21 @@ def test_what_was_told_before_there_were_stories_is_kept(database_file: Path) ->
         ]
         assert verdicts == [
             (ALERT, [("post", "sent"), ("post", "pending")]),
-            (Verdict(decision="quiet", reason="duplicate"), []),
+            (Verdict(decision="quiet", reason="duplicate"), [("post", "sent")]),
             (None, []),
         ]
         waiting = storage.deliveries.next_delivery("#c", NOW)
         assert waiting is not None
         assert waiting[0].message == message(title="T", url=None, published=None, summary="S", sentence="A")
+        items, count = storage.alerts.story(1)
+        assert ([one.item.id for one in items], count) == ([1, 2], 2)
+        then = NOW.replace(hour=0)
+        known = post(channel="#c", delivery_id="d1", told_at=then, loud_at=then, loud_score=80.0)
+        assert storage.alerts.posts(1) == {"#c": known}, "the next item goes into its thread"
+        assert [story_id for story_id, _ in storage.alerts.grouped("patrols", NOW, 9)] == [1, 1]
         (match,) = storage.alerts.undecided(9)
         opening = outcome(ALERT, new_delivery(3), membership=joining(), posts=(post(delivery_id="d3"),))
-        assert storage.alerts.record_decision(match, opening, NOW) == Recorded(story_id=1)
+        assert storage.alerts.record_decision(match, opening, NOW) == Recorded(story_id=2)
     engine, close = open_engine(f"sqlite:///{database_file}")
     with closing(engine.connect()) as db:
         assert db.exec_driver_sql("PRAGMA foreign_key_check").all() == []
@@ -310,6 +319,30 @@ def test_partial_indexes_are_as_the_tables_say(database_file: Path, tmp_path: Pa
     assert indexes(migrated) == indexes(created)
     created.dispose()
     close()
+
+
+@pytest.mark.parametrize(
+    ("ask", "index"),
+    [
+        (lambda engine: SqlAlertStore(engine).undecided(9), "ix_scores_undecided"),
+        (lambda engine: SqlDeliverStore(engine).next_delivery("#c", NOW), "ix_deliveries_open"),
+        (lambda engine: SqlAlertStore(engine).last_listing("#c", "late", NOW), "ix_posts_channel"),
+        (lambda engine: SqlAlertStore(engine).due_reminders(NOW), "ix_posts_remind_at"),
+    ],
+    ids=["undecided", "next_delivery", "last_listing", "due_reminders"],
+)
+def test_what_is_asked_again_and_again_is_found_by_an_index(
+    database_file: Path, ask: Callable[[sa.Engine], object], index: str
+) -> None:
+    asked: list[tuple[str, Any]] = []
+    engine, close = open_engine(f"sqlite:///{database_file}")
+    sa.event.listen(engine, "before_cursor_execute", lambda *query: asked.append(query[2:4]))
+    ask(engine)
+    (query,) = [query for query in asked if query[0].startswith("SELECT")]
+    with engine.connect() as db:
+        steps = [row[-1] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {query[0]}", query[1])]
+    close()
+    assert any(index in step for step in steps), steps
 
 
 def test_commits_are_durable_and_references_checked(database_file: Path) -> None:

@@ -102,6 +102,19 @@ def upgrade() -> None:
             postgresql_where=sa.text("remind_at IS NOT NULL"),
         )
 
+    waiting = sa.text("matched = 1 AND decided_at IS NULL")
+    op.drop_index("ix_scores_undecided", "scores")
+    op.create_index(
+        "ix_scores_undecided",
+        "scores",
+        ["item_id", "topic_id"],
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
+
+    op.execute(_STORIES)
+    op.execute(_FIRST)
+    op.execute(_COPIES)
     with op.batch_alter_table("alerts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_alerts_duplicate_of"))
         batch_op.drop_constraint(batch_op.f("fk_alerts_duplicate_of"), type_="foreignkey")
@@ -113,10 +126,51 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("parent_id", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("broadcast", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("not_before", sa.DateTime(timezone=True), nullable=True))
-        batch_op.create_index("ix_deliveries_channel", ["channel", "position"], unique=False)
         batch_op.create_index("ix_deliveries_parent_id", ["parent_id"], unique=False)
         batch_op.create_index("ix_deliveries_story_id", ["story_id"], unique=False)
         batch_op.create_foreign_key(batch_op.f("fk_deliveries_story_id"), "stories", ["story_id"], ["id"])
         batch_op.create_foreign_key(
             batch_op.f("fk_deliveries_parent_id"), "deliveries", ["parent_id"], ["id"]
         )
+    op.execute(_OF_STORIES)
+    op.execute(_POSTS)
+
+
+# What was told before there were stories: one of each alert, with its copies and its messages, so that what
+# tells of it again goes into its thread.
+_STORIES = """
+INSERT INTO stories (id, topic_id, opened_at, touched_at)
+SELECT ROW_NUMBER() OVER (ORDER BY alerts.item_id, alerts.topic_id), alerts.topic_id, items.first_seen,
+       items.first_seen
+FROM alerts JOIN items ON items.id = alerts.item_id WHERE alerts.decision = 'alert'
+"""
+_FIRST = """
+INSERT INTO story_items (topic_id, item_id, story_id, reason, score)
+SELECT topic_id, item_id, ROW_NUMBER() OVER (ORDER BY item_id, topic_id), 'first', 0
+FROM alerts WHERE decision = 'alert'
+"""
+_COPIES = """
+INSERT INTO story_items (topic_id, item_id, story_id, reason, score, like_id)
+SELECT alerts.topic_id, alerts.item_id, first.story_id, 'same_headline', 100, alerts.duplicate_of
+FROM alerts JOIN story_items AS first
+ON first.topic_id = alerts.topic_id AND first.item_id = alerts.duplicate_of
+"""
+_OF_STORIES = """
+UPDATE deliveries SET story_id = (
+    SELECT story_id FROM story_items
+    WHERE story_items.topic_id = deliveries.topic_id AND story_items.item_id = deliveries.item_id
+)
+"""
+_POSTS = """
+INSERT INTO posts (story_id, channel, topic_id, delivery_id, level, told_at, loud_at, loud_sources,
+                   loud_score, loud_toll)
+SELECT told.story_id, told.channel, told.topic_id, told.id,
+       CASE WHEN told.message ->> 'mention' IS NULL THEN 'routine' ELSE 'urgent' END,
+       told.created_at, told.created_at, 1, scores.score, 0
+FROM deliveries AS told
+JOIN scores ON scores.topic_id = told.topic_id AND scores.item_id = told.item_id
+WHERE told.position IN (
+    SELECT MIN(position) FROM deliveries WHERE story_id IS NOT NULL AND state <> 'failed'
+    GROUP BY story_id, channel
+)
+"""
