@@ -15,6 +15,7 @@ __all__ = ["copy_database", "damage", "expect_database"]
 
 PAGES = 2_000
 """Copied at a time; after each the process may be interrupted."""
+_OWN = ("", "-wal", "-shm", "-journal", ".lock")
 THOROUGH = 2**30
 """Bytes from which on a copy's indexes are not compared with its tables, row by row."""
 
@@ -32,6 +33,9 @@ def copy_database(path: Path, target: Path) -> int:
     the disk; StorageError if it comes to nothing.
     """
     expect_database(path)
+    database = path.resolve()
+    if target.resolve() in (database.with_name(database.name + end) for end in _OWN):
+        raise StorageError(f"{target}: this is the database itself; copy it to another file")
     try:
         number, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=".part")
         os.close(number)

@@ -60,6 +60,11 @@ def sqlite_is_sound(version: tuple[int, int, int]) -> bool:
     return version >= _SOUND_SINCE or (patch is not None and version[2] >= patch)
 
 
+def sqlite_version() -> str:
+    """Return the version of the SQLite in use."""
+    return str(pysqlite3.sqlite_version)
+
+
 def open_engine(
     url: str, *, read_only: bool = False, guest: bool = False, durable: bool = True
 ) -> tuple[sa.Engine, Callable[[], None]]:
@@ -80,7 +85,8 @@ def open_engine(
         hold = Hold(path)
         opened.callback(hold.release)
         if hold.left_open and path.exists():
-            _expect_undamaged(path)
+            logger.warning("checking_database", extra={"file": str(path), "bytes": path.stat().st_size})
+            expect_undamaged(path)
         opened.callback(hold.closed)
         try:
             _copy_before_upgrade(path)
@@ -120,6 +126,16 @@ def schema_of(path: Path) -> tuple[str | None, str]:
     return found, _newest()
 
 
+def expect_undamaged(path: Path) -> None:
+    """Read a database's whole file; StorageError if anything is wrong with it."""
+    try:
+        finding = damage(path)
+    except pysqlite3.OperationalError as error:
+        raise _unusable(path, error) from error
+    if finding:
+        raise StorageError(f"{path}: not a usable database: {finding}; {_REMEDY}")
+
+
 @cache
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_alembic())
@@ -142,17 +158,6 @@ def _expect_current(engine: sa.Engine, path: Path) -> None:
         raise StorageError(
             f"{path}: not a database of this version; `monitor migrate` (or `run`) brings one up to date"
         )
-
-
-def _expect_undamaged(path: Path) -> None:
-    """Read the whole file once, since whoever had it before has not closed it."""
-    logger.warning("checking_database", extra={"file": str(path), "bytes": path.stat().st_size})
-    try:
-        finding = damage(path)
-    except pysqlite3.OperationalError as error:
-        raise _unusable(path, error) from error
-    if finding:
-        raise StorageError(f"{path}: not a usable database: {finding}; {_REMEDY}")
 
 
 def _unusable(path: Path, error: BaseException | None) -> StorageError:
