@@ -241,7 +241,14 @@ def _send(
     db: sa.Connection, new: Sequence[NewDelivery], of_story: Mapping[str, object], now: datetime
 ) -> None:
     for delivery in new:
-        db.execute(deliveries.insert().values(**delivery_columns(delivery, now), **of_story))
+        columns = delivery_columns(delivery, now)
+        if delivery.kind == "edit" and _has_failed(db, delivery.parent_id):
+            columns |= {"state": "failed", "last_error": "its message was never taken"}
+        db.execute(deliveries.insert().values(**columns, **of_story))
+
+
+def _has_failed(db: sa.Connection, delivery_id: str | None) -> bool:
+    return db.scalar(sa.select(deliveries.c.state).where(deliveries.c.id == delivery_id)) == "failed"
 
 
 def _rewrite(db: sa.Connection, rewrite: Rewrite) -> None:

@@ -93,8 +93,16 @@ class SqlDeliverStore:
         return replace(delivery, attempt=attempt, first_try_at=first)
 
     def record_state(self, delivery_id: str, state: DeliveryState, reason: str) -> None:
-        """Store what became of an attempt that brought no receipt."""
-        self._update(delivery_id, state=state, last_error=reason)
+        """Store what became of an attempt that brought no receipt.
+
+        What is never taken cannot be edited either: the edits that wait for it are given up.
+        """
+        changed = deliveries.update().values(state=state, last_error=reason)
+        edits = sa.and_(deliveries.c.parent_id == delivery_id, deliveries.c.kind == "edit", OPEN)
+        with self._engine.begin() as db:
+            db.execute(changed.where(deliveries.c.id == delivery_id))
+            if state == "failed":
+                db.execute(changed.where(edits))
 
     def record_receipt(self, delivery_id: str, receipt: Receipt, now: datetime) -> None:
         """Store where the message landed; the delivery is settled."""

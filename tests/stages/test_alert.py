@@ -188,6 +188,17 @@ async def test_stories_whose_items_are_removed_are_read_again(open_desk: Open) -
     assert await desk.decide(event(0, 1)) == ["new"]
 
 
+async def test_what_follows_a_message_that_was_never_taken_stands_by_itself_once(open_desk: Open) -> None:
+    desk = open_desk()
+    await desk.decide(event(0))
+    desk.delivered(landing=False)
+    await desk.decide(event(0, 1))
+    assert messages(desk.told()) == [("post", False)]
+    await desk.decide(event(0, 2))
+    desk.wait(HOUR)
+    assert messages(desk.told()) == [("post", False)]
+
+
 # --- what is loud -----------------------------------------------------------------------------------------
 
 
