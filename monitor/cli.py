@@ -14,6 +14,8 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
+from monitor.cli_care import care_app
+from monitor.cli_deliveries import deliveries_app
 from monitor.cli_digest import digest_app
 from monitor.cli_feeds import feeds_app
 from monitor.cli_relevance import relevance_app
@@ -49,6 +51,8 @@ app = typer.Typer(
 app.add_typer(feeds_app, name="feeds")
 app.add_typer(relevance_app)
 app.add_typer(digest_app)
+app.add_typer(care_app)
+app.add_typer(deliveries_app, name="deliveries")
 app.add_typer(routes_app, name="routes")
 app.add_typer(silence_app, name="silence")
 app.add_typer(stories_app, name="stories")

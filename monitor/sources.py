@@ -109,7 +109,7 @@ def _origin(group: Sequence[Item]) -> tuple[str, str]:
     agency = next(filter(None, map(_agency, group)), None)
     if agency is not None:
         return agency, "agency"
-    name = outlet(group[0])
+    name = outlet(group[0]) or group[0].feed_name
     owner = _table().owners.get(name)
     return (name, "outlet") if owner is None else (owner, "owner")
 

@@ -3,7 +3,7 @@
 A notifier never retries: the outbox owns every further attempt.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Protocol
 
 from monitor.records import (
     AppriseTarget,
+    Check,
+    Content,
     Delivery,
     Digest,
     Feedback,
@@ -24,8 +26,10 @@ from monitor.records import (
 __all__ = [
     "Listener",
     "Notifier",
+    "check_slack",
     "digest_chart",
     "digest_lines",
+    "one_line",
     "open_console",
     "open_listener",
     "open_notifiers",
@@ -77,6 +81,15 @@ async def open_slack(
         layouts = Templates(templates)
     async with SlackNotifier.open(api_url, token, buttons=buttons, layouts=layouts) as notifier:
         yield notifier
+
+
+def check_slack(
+    api_url: str, token: str, app_token: str | None, channels: Collection[str], now: Callable[[], datetime]
+) -> AsyncIterator[Check]:
+    """Ask Slack about its tokens, their scopes, our clock, and each of these channels; post nothing."""
+    from monitor.notify.preflight import check_slack
+
+    return check_slack(api_url, token, app_token, channels, now)
 
 
 @asynccontextmanager
@@ -133,6 +146,13 @@ def digest_chart(digest: Digest) -> bytes | None:
     from monitor.notify.charts import chart_png
 
     return chart_png(digest)
+
+
+def one_line(message: Content) -> str:
+    """Return a message as a line of plain text: what a notification of it shows."""
+    from monitor.notify.plain import plain_title
+
+    return plain_title(message)
 
 
 def digest_lines(digest: Digest) -> list[str]:

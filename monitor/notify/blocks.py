@@ -129,8 +129,8 @@ def _measured(message: Message) -> list[Block]:
     sure = [said(f"{dots(message.score)}  "), bold(f"Score {message.score:.0f}")]
     spread = [leaf for fact in growth(message) for leaf in (said("  ·  "), bold(fact))]
     lines = [section(*sure, *spread)]
-    if spread and message.sources:
-        lines.append(section(said(listed(message.sources))))
+    if spread and (names := [name for name in message.sources if name.strip()]):
+        lines.append(section(said(listed(names))))
     if message.latest:
         lines.append(section(said("Latest: "), *entry_line(message.latest, with_address=True)))
     return lines

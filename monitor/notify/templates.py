@@ -270,6 +270,18 @@ def _rounded(number: float, digits: int = 0) -> float:
     return round(float(number), digits)
 
 
+def _timed(moment: object) -> str:
+    if not isinstance(moment, datetime):
+        raise TypeError("time is for a time, and this is none; ask {% if … %} before")
+    return wording.shown_time(moment)
+
+
+def _mentioned(mention: object) -> _Json:
+    if not isinstance(mention, str):
+        raise TypeError("nobody is mentioned here; ask {% if mention %} before")
+    return _json_of(mention_leaf(mention))
+
+
 _FILTERS: dict[str, Callable[..., Any]] = {
     "cut": wording.cut,
     "dots": wording.dots,
@@ -277,8 +289,8 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "join": _joined,
     "round": _rounded,
     _ROWS: _rows,
-    "mention": lambda mention: _json_of(mention_leaf(mention)),
-    "time": wording.shown_time,
+    "mention": _mentioned,
+    "time": _timed,
     "tojson": _json_of,
 }
 
@@ -366,7 +378,8 @@ def _decoded(text: str, lines: _Lines) -> Iterator[tuple[int, Any]]:
         try:
             value, end = decoder.raw_decode(text, place)
         except json.JSONDecodeError as error:
-            said = f"what this puts out is no JSON: {error.msg.lower()}, at {_near(text, error.pos)}"
+            hint = "; a {{ … }} has quotes of its own" if text[error.pos - 1] == '"' else ""
+            said = f"what this puts out is no JSON: {error.msg.lower()}, at {_near(text, error.pos)}{hint}"
             raise _FaultError(lines.at(error.pos), said) from None
         except (RecursionError, ValueError):
             raise _FaultError(lines.at(place), "what this puts out is no JSON") from None

@@ -13,6 +13,7 @@ from monitor.records.alerted import (
     ScoredItem,
     Waiting,
 )
+from monitor.records.checked import Check, CheckState
 from monitor.records.configured import (
     AppriseTarget,
     FeedSpec,
@@ -81,6 +82,7 @@ from monitor.records.told import (
     StoryPlace,
     ToldStory,
     TopicHistory,
+    UnsentDelivery,
 )
 
 __all__ = [
@@ -90,6 +92,8 @@ __all__ = [
     "Changes",
     "ChannelPlan",
     "ChannelStory",
+    "Check",
+    "CheckState",
     "Content",
     "Decision",
     "Delivery",
@@ -167,6 +171,7 @@ __all__ = [
     "Trouble",
     "TroubleKind",
     "Trust",
+    "UnsentDelivery",
     "Update",
     "Verdict",
     "Vote",

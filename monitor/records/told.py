@@ -5,7 +5,7 @@ from datetime import datetime
 
 from monitor.records.items import Item
 from monitor.records.judged import Match, Score, Verdict
-from monitor.records.sent import DeliveryKind, DeliveryState, Receipt
+from monitor.records.sent import Content, DeliveryKind, DeliveryState, Receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,17 @@ class DeliveryStatus:
     attempt: int
     last_error: str | None
     receipt: Receipt | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsentDelivery:
+    """A delivery that is not in its channel, or not for certain; ``not_before`` None: it may go."""
+
+    id: str
+    message: Content
+    status: DeliveryStatus
+    created_at: datetime
+    not_before: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

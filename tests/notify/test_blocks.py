@@ -151,6 +151,7 @@ def _with_small_scheme(url: str) -> str:
 @example(message(url="HTTP://00"))
 @example(message(url="https://\r0"))
 @example(message(url="https://0\t0/"))
+@example(message(sources=("",), items=2))
 def test_whatever_a_feed_writes_slack_takes_it_and_sees_no_control_sequence(told: Message) -> None:
     stored = as_stored(told)
     check_content(stored.content, update=True)
