@@ -44,13 +44,17 @@ class Storybook:
         self._stories = dict[str, tuple[Story, ...]]()
         self._subjects = dict[str, Subject]()
         self._regroupings = 0
+        self._edits = 0
 
     async def refresh(self) -> None:
-        """Forget everything if stories have been split or merged by hand."""
+        """Forget stories that have been split or merged by hand, or whose items have been edited."""
         regroupings = await self._database(self._store.regroupings)
         if regroupings != self._regroupings:
             self._stories.clear()
             self._regroupings = regroupings
+        self._edits, edited = await self._database(self._store.edited, self._edits)
+        for topic_id in edited:
+            self._stories.pop(topic_id, None)
 
     async def place(self, match: Match, topic: Topic) -> tuple[Telling, Placement]:
         """Return which of its topic's stories a match belongs to, and the match as grouping sees it."""

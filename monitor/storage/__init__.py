@@ -234,6 +234,10 @@ class AlertStore(Protocol):
         """Return how often stories have been split or merged by hand."""
         ...
 
+    def edited(self, after: int) -> tuple[int, list[str]]:
+        """Return the last edit's number, and the topics of stories whose items were edited after one."""
+        ...
+
     def story(self, story_id: int) -> tuple[list[ScoredItem], int]:
         """Return a story's first and last items, the earliest first, and the number of all."""
         ...

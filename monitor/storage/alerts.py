@@ -29,6 +29,7 @@ from monitor.storage.rows import ITEM_WITH_FEED, Row, item_from, score_from
 from monitor.storage.tables import (
     alerts,
     deliveries,
+    item_versions,
     items,
     posts,
     regroupings,
@@ -79,6 +80,14 @@ class SqlAlertStore:
         """Return how often stories have been split or merged by hand."""
         with self._engine.connect() as db:
             return db.scalar(sa.select(sa.func.count()).select_from(regroupings)) or 0
+
+    def edited(self, after: int) -> tuple[int, list[str]]:
+        """Return the last edit's number, and the topics of stories whose items were edited after one."""
+        later = sa.select(item_versions.c.item_id).where(item_versions.c.id > after)
+        of_stories = sa.select(story_items.c.topic_id).where(story_items.c.item_id.in_(later)).distinct()
+        with self._engine.connect() as db:
+            last = db.scalar(sa.select(sa.func.max(item_versions.c.id))) or 0
+            return last, list(db.scalars(of_stories))
 
     def story(self, story_id: int) -> tuple[list[ScoredItem], int]:
         """Return a story's first and last items, the earliest first, and the number of all."""

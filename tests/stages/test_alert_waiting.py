@@ -260,6 +260,17 @@ async def test_a_decision_that_is_cut_off_is_remembered(open_desk: Open, databas
     assert await desk.decide(event(0, 1)) == ["follow_up"]
 
 
+@pytest.mark.parametrize("restarted", [True, False])
+async def test_what_an_item_says_after_an_edit_is_what_others_are_compared_with(
+    open_desk: Open, restarted: bool
+) -> None:
+    desk = open_desk()
+    await desk.decide(event(0), event(2))
+    desk.show(event(0, title=EVENTS[1]))
+    desk = open_desk() if restarted else desk
+    assert await desk.decide(event(1, url="https://other.example/1")) == ["duplicate"]
+
+
 async def test_a_message_on_its_way_to_another_channel_stays_its_storys(open_desk: Open) -> None:
     await open_desk(topic(channel="#before")).decide(event(0))
     desk = open_desk(topic(channel="#after"))
