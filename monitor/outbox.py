@@ -29,16 +29,16 @@ def unsent(config: Configuration, state: DeliveryState | None, channel: str | No
 
 
 def retry(config: Configuration, delivery_id: str | None) -> int:
-    """Have failed deliveries tried again, one or all of them, and return how many.
+    """Have deliveries tried again that their channel refused, one or all of them, and return how many.
 
-    MonitorError if the one that is named has not failed, or must not be tried again.
+    MonitorError if the one that is named was not refused, or must not be tried again.
     """
     with _opened(config) as outbox:
         tried = outbox.retry(delivery_id)
     if not tried and delivery_id is not None:
         raise MonitorError(
-            f"there is no delivery {delivery_id} that failed and that nothing has replaced; "
-            "`monitor deliveries list --state failed` shows those that failed"
+            f"there is no delivery {delivery_id} that was refused and that nothing has replaced; "
+            "`monitor deliveries list --state failed` shows those that have failed"
         )
     return tried
 

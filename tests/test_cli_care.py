@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import NOW, TOKEN, keyed, new_delivery, opened, stored_deliveries, stored_items
+from builders import NOW, TOKEN, delivery, keyed, new_delivery, opened, stored_deliveries, stored_items
 from earlier import of_version
 from test_cli import REPOSITORY, monitor
 
@@ -98,12 +98,13 @@ def test_deliveries_are_listed_and_tried_again_beside_the_service(folder: Path) 
         there = [new_delivery(n, "#isis-watch" if n == 3 else "#news-alerts") for n in (1, 2, 3, 4)]
         stored_deliveries(storage, *there)
         storage.deliveries.record_receipt("d1", Receipt(channel="C1", ts="1.5"), NOW)
-        storage.deliveries.record_state("d2", "failed", "invalid_blocks")
-        storage.deliveries.record_state("d3", "failed", "msg_too_long")
+        for name, reason in (("d2", "invalid_blocks"), ("d3", "msg_too_long")):
+            storage.deliveries.record_attempt(delivery(id=name, attempt=0), NOW)
+            storage.deliveries.record_state(name, "failed", reason)
 
         listed = care(folder, "deliveries", "list")[1]
         assert listed.splitlines()[:3] == [
-            "failed    #news-alerts  d2  (post, made 2026-11-20 12:00 UTC)",
+            "failed    #news-alerts  d2  (post, made 2026-11-20 12:00 UTC, attempts: 1)",
             "          Patrols: Report number 2 of the patrol",
             "          invalid_blocks",
         ]
@@ -122,7 +123,7 @@ def test_deliveries_are_listed_and_tried_again_beside_the_service(folder: Path) 
         assert care(folder, "deliveries", "retry", "d2")[:2] == (0, "deliveries that are tried again: 1\n")
         code, told, error = care(folder, "deliveries", "retry", "d4")
         assert (code, told) == (1, "")
-        assert "there is no delivery d4 that failed" in error
+        assert "there is no delivery d4 that was refused" in error
         for wrong in ((), ("d3", "--all-failed")):
             assert care(folder, "deliveries", "retry", *wrong)[0] == 2
         assert (

@@ -6,6 +6,7 @@ from monitor.records import DeliveryStatus, UnsentDelivery, as_sent
 from monitor.storage.messages import message_from
 from monitor.storage.tables import deliveries
 
+_PARENT = deliveries.alias("parent")
 _LATER = deliveries.alias("later")
 
 
@@ -38,20 +39,27 @@ class SqlOutboxStore:
             ]
 
     def retry(self, delivery_id: str | None) -> int:
-        """Make a failed delivery wait for its channel again, all of them for None; return how many do.
+        """Make a delivery that was refused wait for its channel again, all of them for None; return how many.
 
-        An edit does not whose message has been edited since.
+        Edits of a post wait with it. What has failed untried was given up for a reason that stands, and an
+        edit is not made again once a later one has been.
         """
-        chosen = deliveries.c.state == "failed"
-        if delivery_id is not None:
-            chosen &= deliveries.c.id == delivery_id
+        edits_of = sa.and_(deliveries.c.kind == "edit", deliveries.c.state == "failed")
+        with_post = sa.exists().where(_PARENT.c.id == deliveries.c.parent_id, _refused(_PARENT, delivery_id))
+        landed = sa.exists().where(_PARENT.c.id == deliveries.c.parent_id, _PARENT.c.receipt_ts.is_not(None))
         overtaken = sa.exists().where(
-            deliveries.c.kind == "edit",
-            _LATER.c.kind == "edit",
             _LATER.c.parent_id == deliveries.c.parent_id,
+            _LATER.c.kind == "edit",
             _LATER.c.position > deliveries.c.position,
             _LATER.c.state == "sent",
         )
+        current = sa.or_(deliveries.c.kind != "edit", sa.and_(landed, ~overtaken))
+        again = deliveries.update().values(state="pending")
         with self._engine.begin() as db:
-            again = deliveries.update().where(chosen, ~overtaken).values(state="pending")
-            return db.execute(again).rowcount
+            edits = db.execute(again.where(edits_of, with_post)).rowcount
+            return edits + db.execute(again.where(_refused(deliveries, delivery_id), current)).rowcount
+
+
+def _refused(table: sa.FromClause, delivery_id: str | None) -> sa.ColumnElement[bool]:
+    refused = sa.and_(table.c.state == "failed", table.c.attempt > 0)
+    return refused if delivery_id is None else sa.and_(refused, table.c.id == delivery_id)

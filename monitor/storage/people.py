@@ -129,9 +129,10 @@ class OutboxStore(Protocol):
         """Return the deliveries that are not known to be in their channel, in order of their making."""
 
     def retry(self, delivery_id: str | None) -> int:
-        """Make a failed delivery wait for its channel again, all of them for None; return how many do.
+        """Make a delivery that was refused wait for its channel again, all of them for None; return how many.
 
-        An edit does not whose message has been edited since.
+        Edits of a post wait with it. What has failed untried was given up for a reason that stands, and an
+        edit is not made again once a later one has been.
         """
         ...
 

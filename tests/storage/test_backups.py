@@ -12,14 +12,17 @@ from pathlib import Path
 
 import pysqlite3
 import pytest
-from builders import NOW, keyed, opened, spec, stored_items
+import sqlalchemy as sa
+from builders import NOW, fetched, keyed, next_at, opened, spec, stored_items
 from earlier import of_version, versions
 
 from monitor.errors import NoDatabaseError, StorageError
 from monitor.storage import open_storage
 from monitor.storage.backups import copy_database, damage
-from monitor.storage.engine import schema_of
+from monitor.storage.engine import open_engine, schema_of
+from monitor.storage.ledger import SqlLedger
 from monitor.storage.place import Hold
+from monitor.storage.polls import SqlPollStore
 
 WRITE = """
 import sys
@@ -248,3 +251,35 @@ def test_neither_a_new_database_nor_one_of_a_newer_monitor_is_copied(database_fi
     with pytest.raises(StorageError, match="a newer monitor has used this database"):
         open_storage(f"sqlite:///{database_file}")
     assert beside(database_file) == ["monitor.db.lock"]
+
+
+# --- no room ---------------------------------------------------------------------------------------
+
+
+def test_a_full_database_refuses_whole_transactions_and_goes_on_when_there_is_room(
+    database_file: Path,
+) -> None:
+    engine, close = open_engine(f"sqlite:///{database_file}")
+    store = SqlPollStore(engine)
+    store.sync_feeds([spec()], NOW)
+
+    def allow(pages: int) -> None:
+        with engine.connect() as db:
+            db.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    def poll(first: int) -> None:
+        (feed,) = SqlLedger(engine).feeds()
+        shown = [keyed(n, summary="x" * 4000) for n in range(first, first + 50)]
+        store.record_poll(feed, fetched(), shown, NOW, next_at(NOW))
+
+    poll(0)
+    allow(1)  # which SQLite takes for: no more than there are
+    for _ in range(3):
+        with pytest.raises(sa.exc.OperationalError, match="database or disk is full"):
+            poll(50)
+    assert SqlLedger(engine).counts()["items"] == 50, "nothing of it, and all of what was there"
+    allow(1_000_000)
+    poll(50)
+    assert SqlLedger(engine).counts()["items"] == 100
+    close()
+    assert damage(database_file, thorough=True) is None
