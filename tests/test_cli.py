@@ -128,7 +128,19 @@ def test_bad_usage_is_2() -> None:
 def test_version_and_help() -> None:
     assert monitor("--version").stdout.startswith("monitor 0.")
     shown = monitor("--help").stdout
-    verbs = ("run", "once", "check", "demo", "explain", "feeds", "prune", "routes")
+    verbs = (
+        "run",
+        "once",
+        "check",
+        "demo",
+        "doctor",
+        "explain",
+        "feeds",
+        "prune",
+        "routes",
+        "backup",
+        "migrate",
+    )
     for verb in (*verbs, "test", "evaluate", "backtest", "near-misses", "notify-test"):
         assert f" {verb} " in shown
 
