@@ -22,7 +22,7 @@ from alembic.script import ScriptDirectory
 
 from monitor.errors import StorageError
 from monitor.storage.backups import copy_database, damage, expect_database
-from monitor.storage.place import Hold, database_path, refuse_network
+from monitor.storage.place import Hold, database_path, expect_writable, refuse_network
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +76,8 @@ def open_engine(
     another writer holds the database, it is damaged or lies on a network, or a reader or a guest finds none.
     """
     path = trusted_path(url)
+    if not read_only:
+        expect_writable(path)
     if read_only or guest:
         expect_database(path)
         engine = _sqlite_engine(path, read_only=read_only, guest=guest)

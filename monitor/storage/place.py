@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from monitor.errors import DatabaseInUseError, StorageError
 
-__all__ = ["Hold", "database_path", "network_file_system", "refuse_network"]
+__all__ = ["Hold", "database_path", "expect_writable", "network_file_system", "refuse_network"]
 
 MOUNTS = Path("/proc/self/mountinfo")
 # Their locks, and memory that processes share, hold on one machine at best; SQLite counts on both.
@@ -44,6 +44,15 @@ def refuse_network(path: Path) -> None:
             f"{path}: this folder comes over a network ({found}), where a SQLite database can be damaged; "
             "put it on a disk of this machine"
         )
+
+
+def expect_writable(path: Path) -> None:
+    """Raise StorageError if there is such a file, and this process may not write to it.
+
+    SQLite would open it all the same, and say so at the first write only.
+    """
+    if path.exists() and not os.access(path, os.W_OK):
+        raise StorageError(f"{path}: this process may only read it; see whose file it is")
 
 
 def network_file_system(path: Path, mounts: str) -> str | None:

@@ -92,5 +92,8 @@ def test_a_database_that_may_only_be_read_is_a_clear_error(database_file: Path) 
     with opened(database_file):
         pass
     database_file.chmod(0o444)
-    with pytest.raises(StorageError, match="cannot be used now: attempt to write a readonly database"):
-        open_storage(f"sqlite:///{database_file}")
+    for guest in (False, True):
+        with pytest.raises(StorageError, match="this process may only read it"):
+            open_storage(f"sqlite:///{database_file}", guest=guest)
+    with opened(database_file, read_only=True):
+        pass
