@@ -15,10 +15,10 @@ from monitor.blackout import Blackout
 from monitor.cadence import demand, news_wait, next_poll, next_try, observe, pushed_wait, wait_worth
 from monitor.feedhealth import assess, looks_elsewhere, trust
 from monitor.feeds import Source
+from monitor.headlines import headline_key
 from monitor.identity import canonical_url, item_keys
 from monitor.records import Changes, Feed, Fetched, FetchFailed, FetchOutcome, KeyedItem, ParsedItem, PollPlan
 from monitor.storage import PollStore, TroubleStore
-from monitor.stories import headline_key
 from monitor.threads import OwnThread
 from monitor.websub import after_poll, relied_on_for
 

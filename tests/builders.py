@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.feedhealth import assess
+from monitor.headlines import headline_key
 from monitor.identity import canonical_url
 from monitor.records import (
     Changes,
@@ -32,7 +33,6 @@ from monitor.records import (
     Verdict,
 )
 from monitor.storage import Storage, open_storage
-from monitor.stories import headline_key
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

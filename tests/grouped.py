@@ -9,9 +9,9 @@ from words import WordEncoder
 
 from monitor.background import Reference
 from monitor.grouping import Lexicon, Placement, Story, Subject, Telling, grown, place, telling
+from monitor.headlines import headline_key
 from monitor.identity import canonical_url
 from monitor.passages import item_text
-from monitor.stories import headline_key
 
 ENCODER = WordEncoder()
 _DIMENSIONS = 256

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.headlines import headline_key
 from monitor.identity import (
     canonical_url,
     is_edit,
@@ -17,7 +18,6 @@ from monitor.identity import (
     same_text,
 )
 from monitor.records import KeyedItem, ParsedItem
-from monitor.stories import headline_key
 
 ADDRESS = st.builds(
     "{}://{}{}{}{}".format,

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import monitor.sources
+from monitor.headlines import headline_key
 from monitor.records import Item
 from monitor.sources import independent, origins, outlet
-from monitor.stories import headline_key
 
 BODY = "Engineers say the northern spillway of the old Harrow dam gave way after heavy rain"
 OTHER = "The governor of Orlan called for help as water reached the lower town on Friday night"

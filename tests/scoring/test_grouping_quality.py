@@ -19,13 +19,13 @@ from builders import NOW, item
 from grouped import grouped
 
 from monitor.grouping import Lexicon, Subject, Telling, subject, telling
+from monitor.headlines import headline_key
 from monitor.identity import canonical_url
 from monitor.labelled import read_items, read_labels
 from monitor.passages import item_text
 from monitor.records import Item
 from monitor.scoring import Encoder, open_encoder, open_reference
 from monitor.scoring.models import BUNDLED
-from monitor.stories import headline_key
 from monitor.vectors import packed, unpacked
 from monitor.watchlist import read_watchlists
 

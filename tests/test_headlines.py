@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.stories import FEWEST_WORDS, headline_key
+from monitor.headlines import FEWEST_WORDS, headline_key
 
 
 @pytest.mark.parametrize(
