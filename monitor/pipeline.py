@@ -239,6 +239,7 @@ async def _tidy_outbox(config: Configuration, storage: Storage, database: OwnThr
     moved = await database(storage.deliveries.readdress, channels, named, slack.channel)
     if moved:
         logger.warning("readdressed_deliveries", extra={"messages": moved})
+    await database(storage.deliveries.forget_closed, utc_now())
 
 
 async def _stopped(deliver: Deliver) -> None:

@@ -4,6 +4,7 @@ answer                                        outcome
 --------------------------------------------  ---------------------------------------------------------
 ``ok: true`` with a ``ts``                    Posted
 no connection came about; HTTP 429            NotPosted: try again
+``channel_not_found``, ``invalid_auth``, …    NotPosted with a remedy: the channel takes no message at all
 ``ok: false`` (even in an HTTP 200)           NotPosted: try again, or hopeless if the message is at fault
 connection lost, time-out, 5xx, not JSON,     InDoubt: Slack may have stored the message
 ``internal_error`` and its like
@@ -70,6 +71,28 @@ _CLOSED = {
 _UNCHANGEABLE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 # Posting is allowed and looking is not; waiting will not change that.
 _BLIND = {"missing_scope", "not_allowed_token_type", "no_permission"}
+_GRANT = "Give the app that scope, install it again, and copy its bot token (docs/slack.md)."
+_COPY_TOKEN = "Copy the bot token from the app's page into SLACK_BOT_TOKEN again, and restart."  # noqa: S105
+_INVITE = "Say `/invite @monitor` in the channel."
+_ALLOW = "Let the app post there: an admin has restricted who may."
+# Nothing gets through before somebody has done something.
+_REMEDIES = {
+    "channel_not_found": "Make the channel, or name another one; if it is there and private, invite the app.",
+    "not_in_channel": _INVITE,
+    "is_archived": "Unarchive the channel, or name another one.",
+    "is_inactive": "Unarchive the channel, or name another one.",
+    "restricted_action": _ALLOW,
+    "restricted_action_read_only_channel": _ALLOW,
+    "restricted_action_thread_only_channel": _ALLOW,
+    "missing_scope": _GRANT,
+    "no_permission": _GRANT,
+    "not_allowed_token_type": "SLACK_BOT_TOKEN must be the bot token (xoxb-).",
+    "invalid_auth": _COPY_TOKEN,
+    "not_authed": _COPY_TOKEN,
+    "account_inactive": _COPY_TOKEN,
+    "token_expired": _COPY_TOKEN,
+    "token_revoked": _COPY_TOKEN,
+}
 
 
 class Layouts(Protocol):
@@ -297,7 +320,7 @@ def _refusal(error: SlackApiError) -> NotPosted | InDoubt:
         return NotPosted(reason="ratelimited", retry_after=_retry_after(response.headers))
     if status >= 500 or not isinstance(code, str) or code in _AMBIGUOUS:
         return InDoubt(reason=f"Slack answered HTTP {status} {code or 'without JSON'}")
-    return NotPosted(reason=code)
+    return NotPosted(reason=code, remedy=_REMEDIES.get(code))
 
 
 def _retry_after(headers: Any) -> timedelta:
@@ -325,7 +348,8 @@ def _unseen(outcome: NotPosted | InDoubt) -> NotPosted | InDoubt:
     """
     if isinstance(outcome, NotPosted) and outcome.reason in _BLIND:
         return NotPosted(reason=f"cannot look ({outcome.reason}): it may appear twice")
-    return InDoubt(reason=f"cannot look now: {outcome.reason}", retry_after=outcome.retry_after)
+    reason = f"cannot look now: {outcome.reason}"
+    return InDoubt(reason=reason, retry_after=outcome.retry_after, remedy=outcome.remedy)
 
 
 def _delivery_id(message: dict[str, Any]) -> str | None:

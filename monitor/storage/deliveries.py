@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -11,8 +11,10 @@ from monitor.records import Delivery, DeliveryState, Receipt, as_sent
 from monitor.storage.messages import message_from
 from monitor.storage.rows import IN_LIST
 from monitor.storage.tables import OPEN, deliveries, posts
+from monitor.storage.troubles import begin_channel_trouble, end_channel_trouble, end_idle_channels
 
 _PARENT = deliveries.alias("parent")
+_Row = TypeVar("_Row")
 
 
 class SqlDeliverStore:
@@ -23,7 +25,7 @@ class SqlDeliverStore:
 
     def open_channels(self, now: datetime) -> list[str]:
         """Return the channels with deliveries that are not settled and may go."""
-        query = _due(sa.select(deliveries.c.channel), now).distinct().order_by(deliveries.c.channel)
+        query = due(sa.select(deliveries.c.channel), now).distinct().order_by(deliveries.c.channel)
         with self._engine.connect() as db:
             return list(db.scalars(query))
 
@@ -31,7 +33,7 @@ class SqlDeliverStore:
         """Return the channel's oldest open delivery that may go; none goes before its parent."""
         landed = (_PARENT.c.receipt_channel, _PARENT.c.receipt_ts)
         columns = sa.select(deliveries, *(column.label(f"parent_{column.name}") for column in landed))
-        query = _due(columns, now).where(deliveries.c.channel == channel)
+        query = due(columns, now).where(deliveries.c.channel == channel)
         with self._engine.connect() as db:
             row = db.execute(query.order_by(deliveries.c.position).limit(1)).mappings().first()
         if row is None:
@@ -84,12 +86,14 @@ class SqlDeliverStore:
     def count_open(self, now: datetime) -> int:
         """Return how many deliveries are not settled and may go."""
         with self._engine.connect() as db:
-            return db.scalar(_due(sa.select(sa.func.count()), now)) or 0
+            return db.scalar(due(sa.select(sa.func.count()), now)) or 0
 
     def record_attempt(self, delivery: Delivery, now: datetime) -> Delivery:
         """Write ahead: from here on the message may have reached the channel; return it with its attempt."""
         attempt, first = delivery.attempt + 1, delivery.first_try_at or now
-        self._update(delivery.id, state="sending", attempt=attempt, first_try_at=first)
+        begun = deliveries.update().values(state="sending", attempt=attempt, first_try_at=first)
+        with self._engine.begin() as db:
+            db.execute(begun.where(deliveries.c.id == delivery.id))
         return replace(delivery, attempt=attempt, first_try_at=first)
 
     def record_state(self, delivery_id: str, state: DeliveryState, reason: str) -> None:
@@ -104,20 +108,23 @@ class SqlDeliverStore:
             if state == "failed":
                 db.execute(changed.where(edits))
 
-    def record_receipt(self, delivery_id: str, receipt: Receipt, now: datetime) -> None:
-        """Store where the message landed; the delivery is settled."""
-        self._update(
-            delivery_id,
-            state="sent",
-            last_error=None,
-            receipt_channel=receipt.channel,
-            receipt_ts=receipt.ts,
-            settled_at=now,
-        )
-
-    def _update(self, delivery_id: str, **columns: Any) -> None:
+    def record_closed(self, channel: str, cause: str, now: datetime) -> None:
+        """Store that a channel takes no messages until somebody does something, and why."""
         with self._engine.begin() as db:
-            db.execute(deliveries.update().where(deliveries.c.id == delivery_id).values(**columns))
+            begin_channel_trouble(db, channel, cause, now)
+
+    def forget_closed(self, now: datetime) -> None:
+        """Store that nobody asks any more whether a channel is closed that nothing waits for."""
+        with self._engine.begin() as db:
+            end_idle_channels(db, now)
+
+    def record_receipt(self, delivery_id: str, receipt: Receipt, now: datetime) -> None:
+        """Store where the message landed; the delivery is settled, and its channel takes messages."""
+        landed = {"receipt_channel": receipt.channel, "receipt_ts": receipt.ts}
+        settled = deliveries.update().values(state="sent", last_error=None, settled_at=now, **landed)
+        with self._engine.begin() as db:
+            db.execute(settled.where(deliveries.c.id == delivery_id))
+            end_channel_trouble(db, delivery_id, now)
 
 
 def _part(db: sa.Connection, stranded: sa.ColumnElement[bool]) -> None:
@@ -148,7 +155,7 @@ def _know_there(db: sa.Connection, ids: Sequence[str], channel: str) -> None:
         db.execute(deliveries.update().where(under).values(**said))
 
 
-def _due(select: sa.Select[Any], now: datetime) -> sa.Select[Any]:
+def due(select: sa.Select[_Row], now: datetime) -> sa.Select[_Row]:
     """Return those of a selection that are open, whose time has come, and whose parent is settled."""
     return (
         select.join_from(deliveries, _PARENT, _PARENT.c.id == deliveries.c.parent_id, isouter=True)

@@ -361,8 +361,14 @@ class DeliverStore(Protocol):
     def record_state(self, delivery_id: str, state: DeliveryState, reason: str) -> None:
         """Store what became of an attempt that brought no receipt."""
 
+    def record_closed(self, channel: str, cause: str, now: datetime) -> None:
+        """Store that a channel takes no messages until somebody does something, and why."""
+
+    def forget_closed(self, now: datetime) -> None:
+        """Store that nobody asks any more whether a channel is closed that nothing waits for."""
+
     def record_receipt(self, delivery_id: str, receipt: Receipt, now: datetime) -> None:
-        """Store where the message landed; the delivery is settled."""
+        """Store where the message landed; the delivery is settled, and its channel takes messages."""
 
 
 class FeedbackStore(Protocol):

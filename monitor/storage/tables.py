@@ -167,7 +167,9 @@ troubles = sa.Table(
     "troubles",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("feed_id", sa.ForeignKey("feeds.id")),  # None: all feeds at once
+    # Of a feed, or of a channel; of neither: of all feeds at once.
+    sa.Column("feed_id", sa.ForeignKey("feeds.id")),
+    sa.Column("channel", sa.Text),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("cause", sa.Text, nullable=False),
     sa.Column("began_at", Utc, nullable=False),
