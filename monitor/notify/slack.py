@@ -151,7 +151,10 @@ class SlackNotifier:
         return await self._post_or_shrink(delivery, blocks, None)
 
     async def look_up(self, delivery: Delivery) -> PostOutcome:
-        """Look for the delivery's id in the metadata of what this bot has posted since the first attempt."""
+        """Look for the delivery's id in the metadata of what was posted since the first attempt.
+
+        What is there twice is made one message again.
+        """
         if delivery.first_try_at is None:
             return NotPosted(reason="never tried")
         if delivery.kind == "edit":
@@ -250,6 +253,7 @@ class SlackNotifier:
     ) -> PostOutcome:
         """Look through a channel's messages or a thread's, page by page."""
         assert delivery.first_try_at is not None
+        found = list[dict[str, Any]]()
         oldest = (delivery.first_try_at - CLOCK_SKEW).timestamp()
         cursor = ""
         while True:
@@ -267,12 +271,26 @@ class SlackNotifier:
                 return page
             if not isinstance(page, dict):
                 return _unseen(page)
-            for message in page.get("messages", []):
-                if _delivery_id(message) == delivery.id:
-                    return Posted(receipt=Receipt(channel=channel, ts=message["ts"]))
+            found += [each for each in page.get("messages", []) if _delivery_id(each) == delivery.id]
             cursor = _next_cursor(page)
             if not cursor:
-                return NotPosted(reason="looked, and it is not there")
+                break
+        if not found:
+            return NotPosted(reason="looked, and it is not there")
+        return Posted(receipt=Receipt(channel=channel, ts=await self._one_of(delivery, channel, found)))
+
+    async def _one_of(self, delivery: Delivery, channel: str, copies: list[dict[str, Any]]) -> str:
+        """Remove all copies but the first, or what somebody has done something with; return what is kept."""
+        in_order = sorted(copies, key=lambda message: str(message["ts"]))
+        kept = next(filter(_touched, in_order), in_order[0])
+        for message in in_order:
+            if message is kept or _touched(message):
+                continue
+            gone = await _answer(self._client.chat_delete(channel=channel, ts=message["ts"]))
+            problem = None if isinstance(gone, dict) else gone.reason
+            extra = {"delivery": delivery.id, "ts": message["ts"], "problem": problem}
+            logger.warning("copy_stays" if problem else "copy_removed", extra=extra)
+        return str(kept["ts"])
 
     async def _channel_id(self, channel: str) -> str | NotPosted | InDoubt:
         """Return the id of a channel given as ``#name`` or as an id."""
@@ -358,6 +376,11 @@ def _delivery_id(message: dict[str, Any]) -> str | None:
         return None
     found = (metadata.get("event_payload") or {}).get("d")
     return found if isinstance(found, str) else None
+
+
+def _touched(message: dict[str, Any]) -> bool:
+    """Whether anybody has replied or reacted to a message, or it was edited."""
+    return any(message.get(trace) for trace in ("reply_count", "reactions", "edited"))
 
 
 def _next_cursor(page: dict[str, Any]) -> str:

@@ -215,6 +215,15 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resent:
+    """A delivery that took several attempts, the copy of it that is known, and since when it is."""
+
+    delivery: Delivery
+    receipt: Receipt
+    settled_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Posted:
     """The channel has the message."""
 
