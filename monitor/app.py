@@ -67,6 +67,7 @@ async def once(config: Configuration, environ: Mapping[str, str]) -> None:
         open_pipeline(config, notifier, proxy=proxy, tempo=Tempo(gather=timedelta(0))) as pipeline,
     ):
         await pipeline.one_pass()
+        await pipeline.heal.work()
         arrived = await pipeline.deliver.emptied(PATIENCE)
         await pipeline.prune.work()
         if not arrived:
@@ -128,6 +129,7 @@ async def work_until(
         "tell": (wakes.tell, pipeline.tell.work),
         "digest": (asyncio.Event(), pipeline.digests.work),
         "deliver": (wakes.deliver, pipeline.deliver.work),
+        "heal": (asyncio.Event(), pipeline.heal.work),
         "prune": (asyncio.Event(), pipeline.prune.work),
         "reembed": (asyncio.Event(), pipeline.reembed),
     }

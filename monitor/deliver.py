@@ -1,7 +1,8 @@
 """The fourth stage: deliveries become messages, in order within each channel, each exactly once.
 
 pending ──► write ahead: sending ──► post ──┬─► sent, with its receipt
-   ▲                                        ├─► pending again: certainly not there; the channel waits
+   ▲                                        ├─► pending again: certainly not there; the channel waits,
+   │                                        │   for long where a person has to do something, who is told
    │                                        ├─► failed: this message will never be taken
    └── not there ◄── look ◄── in doubt ◄────┘
                        └──► sent
@@ -29,7 +30,7 @@ PACE = 1.0
 SETTLE = 20.0
 """Seconds to wait before looking for a message in doubt: longer than a late request needs to arrive."""
 LONGEST_HOLD = 300.0
-"""Seconds; a channel that keeps refusing is tried again this often."""
+"""Seconds; a channel that keeps refusing, or is closed to us, is tried again this often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +132,8 @@ class Deliver:
             if not isinstance(outcome, InDoubt):
                 self._waited_for.discard(delivery.id)
         goes_on = await self._record(delivery, outcome, looked=state != "pending")
+        if isinstance(outcome, NotPosted | InDoubt) and outcome.remedy:
+            await self._close(channel, f"It takes no messages ({outcome.reason}). {outcome.remedy}")
         self._on_report(DeliverReport(delivery=delivery, outcome=outcome))
         return goes_on
 
@@ -178,6 +181,11 @@ class Deliver:
                     asked = retry_after.total_seconds() if retry_after else 0.0
                     self._hold(channel, asked or self._back_off(channel))
                 return not looked
+
+    async def _close(self, channel: str, cause: str) -> None:
+        """Leave a channel alone that takes nothing, and have those told who can do something about it."""
+        await self._database(self._store.record_closed, channel, cause, self._wall_clock())
+        self._hold(channel, LONGEST_HOLD)
 
     def _back_off(self, channel: str) -> float:
         self._refusals[channel] += 1

@@ -69,6 +69,7 @@ FORGIVEN_AFTER = timedelta(days=30)
 REMEDIES: Mapping[TroubleKind, str] = {
     "address": "If the feed is meant to live in a private network, add that network to fetch.allow_private.",
     "blackout": "Look at this machine's network, DNS, clock, proxy. All feeds are polled once one answers.",
+    "channel": "Nothing is lost: what waits for it is sent within five minutes after that.",
     "churn": "Nothing to do: known items are recognised by address and headline, and told no second time.",
     "connect": "If the site opens in a browser here, look at this machine's DNS and firewall; else wait.",
     "empty": "Nothing to do at first: servers with trouble of their own often answer like this.",

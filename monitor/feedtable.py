@@ -127,7 +127,8 @@ def _known(config: Configuration) -> _Known:
         wanted = [found for found in storage.ledger.subscriptions() if found.wanted]
         known.hubs.update({found.feed_url: found for found in wanted})
         for trouble in storage.ledger.troubles():
-            known.troubles[trouble.feed_url].append(trouble)
+            if trouble.channel is None:
+                known.troubles[trouble.feed_url].append(trouble)
     finally:
         storage.close()
     return known

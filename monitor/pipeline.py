@@ -21,6 +21,7 @@ from monitor.deliver import PACE, SETTLE, Deliver, DeliverReport
 from monitor.digest import Digests
 from monitor.feeds import FetchLimits, open_articles, open_source
 from monitor.grouping import Lexicon
+from monitor.heal import Heal
 from monitor.health import Health
 from monitor.notify import Notifier
 from monitor.policy import told_since
@@ -84,6 +85,7 @@ class Pipeline:
     tell: Tell
     digests: Digests
     deliver: Deliver
+    heal: Heal
     prune: Prune
     wakes: Wakes
     health: Health
@@ -203,6 +205,7 @@ async def open_pipeline(
                         pace=tempo.pace,
                         settle=tempo.settle,
                     ),
+                    heal=Heal(store=storage.healing, database=database, notifier=notifier, now=utc_now),
                     prune=Prune(
                         store=storage.retention,
                         database=database,
@@ -239,6 +242,7 @@ async def _tidy_outbox(config: Configuration, storage: Storage, database: OwnThr
     moved = await database(storage.deliveries.readdress, channels, named, slack.channel)
     if moved:
         logger.warning("readdressed_deliveries", extra={"messages": moved})
+    await database(storage.deliveries.forget_closed, utc_now())
 
 
 async def _stopped(deliver: Deliver) -> None:

@@ -2,7 +2,8 @@
 
 take troubles whose beginning or end is untold ──► gather them for a moment ──► record notices as deliveries
 
-What is over before anybody was told of it is never told.
+What is over before anybody was told of it is never told. While the channel itself takes no messages,
+nothing is put into it.
 """
 
 import logging
@@ -25,7 +26,7 @@ GATHER = timedelta(seconds=30)
 MOST_ENTRIES = 10
 """Of one notice, so that it stays readable."""
 MOST_ALIKE = 5
-"""Feeds with the same trouble at the same time; more are told as one."""
+"""Feeds or channels with the same trouble at the same time; more are told as one."""
 _BATCH = 100_000
 """More troubles than anybody has feeds: what happens together is told together."""
 
@@ -64,9 +65,13 @@ class Tell:
         untold = self._store.untold(_BATCH)
         if not untold or now - min(_since(known) for known in untold) < self._gather:
             return 0
+        if any(
+            known.channel == self._channel and known.ended_at is None for known in untold if known.channel
+        ):
+            return 0
         entries = [(known, _entry(known)) for known in untold if _worth_telling(known)]
         for known, entry in entries:
-            extra = {"kind": known.trouble.kind, "feed": entry.subject, "cause": entry.text}
+            extra = {"kind": known.trouble.kind, "subject": entry.subject, "cause": entry.text}
             logger.warning("trouble_over" if entry.over else "trouble", extra=extra)
         told = list(_summed_up(entries))
         parts = [told[start : start + MOST_ENTRIES] for start in range(0, len(told), MOST_ENTRIES)]
@@ -89,7 +94,7 @@ def _worth_telling(known: KnownTrouble) -> bool:
 def _entry(known: KnownTrouble) -> NoticeEntry:
     over = known.ended_at is not None
     return NoticeEntry(
-        subject=known.feed_name or "All feeds",
+        subject=known.feed_name or known.channel or "All feeds",
         url=known.feed_url,
         over=over,
         text=_ending(known) if over else known.trouble.cause,
@@ -104,6 +109,8 @@ def _ending(known: KnownTrouble) -> str:
     match known.trouble.kind:
         case "blackout":
             return f"Feeds answer again, after {lasted}; all that could not be polled are being polled now."
+        case "channel":
+            return f"It takes messages again, after {lasted}; what waited for it is sent in order."
         case "moved":
             return "It is asked at the address that feeds.yaml names again."
         case "silent":
@@ -127,8 +134,9 @@ def _summed_up(entries: Iterable[Told]) -> Iterator[Told]:
             continue
         first, entry = group[0]
         names = ", ".join(entry.subject for _, entry in group[:MOST_ALIKE])
-        text = f"{entry.text} The same ({kind}) with {names} and others: `monitor feeds list` has all."
-        yield first, replace(entry, subject=f"{len(group)} feeds", url=None, text=text)
+        whose, where = ("channels", "deliveries") if kind == "channel" else ("feeds", "feeds")
+        text = f"{entry.text} The same ({kind}) with {names} and others: `monitor {where} list` has all."
+        yield first, replace(entry, subject=f"{len(group)} {whose}", url=None, text=text)
 
 
 def _delivery(channel: str, part: Sequence[Told]) -> NewDelivery:

@@ -91,6 +91,12 @@ def test_a_blackout_stands_above_all_feeds(
     assert feed_table(config).blackout is None
 
 
+def test_a_closed_channel_is_no_blackout(config: Configuration, database_file: Path) -> None:
+    with opened(database_file) as storage:
+        storage.deliveries.record_closed("#desk", "It takes no messages (is_archived).", NOW)
+    assert feed_table(config).blackout is None
+
+
 def test_feeds_that_were_never_polled_say_so(config: Configuration) -> None:
     rows = feed_table(config).rows
     assert [(row["name"], row["health"], row["next_poll_at"]) for row in rows] == [

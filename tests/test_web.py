@@ -78,3 +78,10 @@ async def test_the_port_is_free_again_afterwards(storage: Storage, database: Own
         longest_interval=HOUR,
     ) as again:
         assert again == port
+
+
+async def test_readyz_names_the_channels_that_are_closed_to_us(storage: Storage, database: OwnThread) -> None:
+    storage.deliveries.record_closed("#desk", "It takes no messages (is_archived).", NOW)
+    async with served(storage, database, Clock()) as url:
+        _, body = await answer(f"{url}/readyz")
+    assert body["closed_channels"] == {"#desk": "It takes no messages (is_archived)."}

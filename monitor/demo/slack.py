@@ -38,6 +38,7 @@ from monitor.demo.slack_state import (
     SlackError,
     StoredMessage,
     Workspace,
+    copies,
     message_json,
 )
 
@@ -134,6 +135,10 @@ class SlackStandIn:
     def messages(self, channel: str) -> list[StoredMessage]:
         """Everything in a channel, replies and tombstones included, in the order it was posted."""
         return list(self._named(channel).messages.values())
+
+    def copies(self) -> Counter[str]:
+        """How many messages there are in all channels, by the delivery's id that each carries."""
+        return copies(self._workspace.channels.values())
 
     def files(self) -> list[StoredFile]:
         """Every file that was uploaded, or begun to be, in order."""

@@ -5,7 +5,8 @@ that carries Slack's own name for it. Messages are frozen, so what a caller hold
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ __all__ = [
     "SlackError",
     "StoredMessage",
     "Workspace",
+    "copies",
     "message_json",
     "reactions_json",
 ]
@@ -280,6 +282,16 @@ def message_json(channel: Channel, message: StoredMessage, *, all_metadata: bool
     elif message.thread_ts is not None:
         answer["parent_user_id"] = channel.messages[message.thread_ts].user
     return {key: value for key, value in answer.items() if value is not None}
+
+
+def copies(channels: Iterable[Channel]) -> Counter[str]:
+    """How many messages there are by the id of the delivery that each carries in its metadata."""
+    payloads = (
+        (message.metadata or {}).get("event_payload", {})
+        for channel in channels
+        for message in channel.messages.values()
+    )
+    return Counter(payload["d"] for payload in payloads if "d" in payload)
 
 
 def reactions_json(message: StoredMessage) -> list[dict[str, Any]]:

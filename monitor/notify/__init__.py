@@ -48,7 +48,11 @@ class Notifier(Protocol):
         """Try once to post the delivery."""
 
     async def look_up(self, delivery: Delivery) -> PostOutcome:
-        """Find out whether an earlier attempt posted the delivery; ``InDoubt`` if one can't look now."""
+        """Find out whether an earlier attempt posted the delivery; ``InDoubt`` if one can't look now.
+
+        Where that can be seen, what is there twice is made one message again.
+        """
+        ...
 
 
 class Listener(Protocol):

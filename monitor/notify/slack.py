@@ -4,6 +4,7 @@ answer                                        outcome
 --------------------------------------------  ---------------------------------------------------------
 ``ok: true`` with a ``ts``                    Posted
 no connection came about; HTTP 429            NotPosted: try again
+``channel_not_found``, ``invalid_auth``, …    NotPosted with a remedy: the channel takes no message at all
 ``ok: false`` (even in an HTTP 200)           NotPosted: try again, or hopeless if the message is at fault
 connection lost, time-out, 5xx, not JSON,     InDoubt: Slack may have stored the message
 ``internal_error`` and its like
@@ -70,6 +71,28 @@ _CLOSED = {
 _UNCHANGEABLE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 # Posting is allowed and looking is not; waiting will not change that.
 _BLIND = {"missing_scope", "not_allowed_token_type", "no_permission"}
+_GRANT = "Give the app that scope, install it again, and copy its bot token (docs/slack.md)."
+_COPY_TOKEN = "Copy the bot token from the app's page into SLACK_BOT_TOKEN again, and restart."  # noqa: S105
+_INVITE = "Say `/invite @monitor` in the channel."
+_ALLOW = "Let the app post there: an admin has restricted who may."
+# Nothing gets through before somebody has done something.
+_REMEDIES = {
+    "channel_not_found": "Make the channel, or name another one; if it is there and private, invite the app.",
+    "not_in_channel": _INVITE,
+    "is_archived": "Unarchive the channel, or name another one.",
+    "is_inactive": "Unarchive the channel, or name another one.",
+    "restricted_action": _ALLOW,
+    "restricted_action_read_only_channel": _ALLOW,
+    "restricted_action_thread_only_channel": _ALLOW,
+    "missing_scope": _GRANT,
+    "no_permission": _GRANT,
+    "not_allowed_token_type": "SLACK_BOT_TOKEN must be the bot token (xoxb-).",
+    "invalid_auth": _COPY_TOKEN,
+    "not_authed": _COPY_TOKEN,
+    "account_inactive": _COPY_TOKEN,
+    "token_expired": _COPY_TOKEN,
+    "token_revoked": _COPY_TOKEN,
+}
 
 
 class Layouts(Protocol):
@@ -128,7 +151,10 @@ class SlackNotifier:
         return await self._post_or_shrink(delivery, blocks, None)
 
     async def look_up(self, delivery: Delivery) -> PostOutcome:
-        """Look for the delivery's id in the metadata of what this bot has posted since the first attempt."""
+        """Look for the delivery's id in the metadata of what was posted since the first attempt.
+
+        What is there twice is made one message again.
+        """
         if delivery.first_try_at is None:
             return NotPosted(reason="never tried")
         if delivery.kind == "edit":
@@ -227,6 +253,7 @@ class SlackNotifier:
     ) -> PostOutcome:
         """Look through a channel's messages or a thread's, page by page."""
         assert delivery.first_try_at is not None
+        found = list[dict[str, Any]]()
         oldest = (delivery.first_try_at - CLOCK_SKEW).timestamp()
         cursor = ""
         while True:
@@ -244,12 +271,26 @@ class SlackNotifier:
                 return page
             if not isinstance(page, dict):
                 return _unseen(page)
-            for message in page.get("messages", []):
-                if _delivery_id(message) == delivery.id:
-                    return Posted(receipt=Receipt(channel=channel, ts=message["ts"]))
+            found += [each for each in page.get("messages", []) if _delivery_id(each) == delivery.id]
             cursor = _next_cursor(page)
             if not cursor:
-                return NotPosted(reason="looked, and it is not there")
+                break
+        if not found:
+            return NotPosted(reason="looked, and it is not there")
+        return Posted(receipt=Receipt(channel=channel, ts=await self._one_of(delivery, channel, found)))
+
+    async def _one_of(self, delivery: Delivery, channel: str, copies: list[dict[str, Any]]) -> str:
+        """Remove all copies but the first, or what somebody has done something with; return what is kept."""
+        in_order = sorted(copies, key=lambda message: str(message["ts"]))
+        kept = next(filter(_touched, in_order), in_order[0])
+        for message in in_order:
+            if message is kept or _touched(message):
+                continue
+            gone = await _answer(self._client.chat_delete(channel=channel, ts=message["ts"]))
+            problem = None if isinstance(gone, dict) else gone.reason
+            extra = {"delivery": delivery.id, "ts": message["ts"], "problem": problem}
+            logger.warning("copy_stays" if problem else "copy_removed", extra=extra)
+        return str(kept["ts"])
 
     async def _channel_id(self, channel: str) -> str | NotPosted | InDoubt:
         """Return the id of a channel given as ``#name`` or as an id."""
@@ -297,7 +338,7 @@ def _refusal(error: SlackApiError) -> NotPosted | InDoubt:
         return NotPosted(reason="ratelimited", retry_after=_retry_after(response.headers))
     if status >= 500 or not isinstance(code, str) or code in _AMBIGUOUS:
         return InDoubt(reason=f"Slack answered HTTP {status} {code or 'without JSON'}")
-    return NotPosted(reason=code)
+    return NotPosted(reason=code, remedy=_REMEDIES.get(code))
 
 
 def _retry_after(headers: Any) -> timedelta:
@@ -325,7 +366,8 @@ def _unseen(outcome: NotPosted | InDoubt) -> NotPosted | InDoubt:
     """
     if isinstance(outcome, NotPosted) and outcome.reason in _BLIND:
         return NotPosted(reason=f"cannot look ({outcome.reason}): it may appear twice")
-    return InDoubt(reason=f"cannot look now: {outcome.reason}", retry_after=outcome.retry_after)
+    reason = f"cannot look now: {outcome.reason}"
+    return InDoubt(reason=reason, retry_after=outcome.retry_after, remedy=outcome.remedy)
 
 
 def _delivery_id(message: dict[str, Any]) -> str | None:
@@ -334,6 +376,11 @@ def _delivery_id(message: dict[str, Any]) -> str | None:
         return None
     found = (metadata.get("event_payload") or {}).get("d")
     return found if isinstance(found, str) else None
+
+
+def _touched(message: dict[str, Any]) -> bool:
+    """Whether anybody has replied or reacted to a message, or it was edited."""
+    return any(message.get(trace) for trace in ("reply_count", "reactions", "edited"))
 
 
 def _next_cursor(page: dict[str, Any]) -> str:

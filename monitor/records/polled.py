@@ -69,7 +69,7 @@ class FeedHealth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """Something about a feed that a person should know, and its cause in plain words."""
+    """Something about a feed or channel that a person should know, and its cause in plain words."""
 
     kind: "TroubleKind"
     cause: str
@@ -77,12 +77,13 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownTrouble:
-    """A trouble on record, of one feed or (without name and address) of all at once."""
+    """A trouble on record: of one feed, of one channel, or (without either) of all feeds at once."""
 
     id: int
     trouble: Trouble
     feed_name: str | None
     feed_url: str | None
+    channel: str | None
     began_at: datetime
     told_at: datetime | None
     ended_at: datetime | None
@@ -204,7 +205,7 @@ FailureKind = Literal[
 ]
 
 
-TroubleKind = FailureKind | Literal["moved", "silent", "undated", "churn", "blackout"]
+TroubleKind = FailureKind | Literal["moved", "silent", "undated", "churn", "blackout", "channel"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -215,6 +215,15 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resent:
+    """A delivery that took several attempts, the copy of it that is known, and since when it is."""
+
+    delivery: Delivery
+    receipt: Receipt
+    settled_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Posted:
     """The channel has the message."""
 
@@ -226,23 +235,27 @@ class NotPosted:
     """The channel has not got the message, for certain.
 
     ``retry_after`` is how long the channel asked to be left alone. ``hopeless`` means that this very
-    message will never be taken; anything else is worth another try.
+    message will never be taken; anything else is worth another try. ``remedy`` is what a person has to do
+    before the channel takes any message, None where waiting may help.
     """
 
     reason: str
     retry_after: timedelta | None = None
     hopeless: bool = False
+    remedy: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InDoubt:
     """Nobody can say whether the channel has got the message; only looking there can.
 
-    ``retry_after`` is how long the channel asked to be left alone when it was looked at.
+    ``retry_after`` is how long the channel asked to be left alone when it was looked at; ``remedy`` is what
+    a person has to do before anybody can look.
     """
 
     reason: str
     retry_after: timedelta | None = None
+    remedy: str | None = None
 
 
 PostOutcome = Posted | NotPosted | InDoubt

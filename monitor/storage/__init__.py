@@ -15,6 +15,7 @@ from monitor.storage.stages import (
     DigestStore,
     EmbeddedStore,
     FeedbackStore,
+    HealStore,
     LearnedStore,
     PollStore,
     ReadStore,
@@ -32,6 +33,7 @@ __all__ = [
     "DigestStore",
     "EmbeddedStore",
     "FeedbackStore",
+    "HealStore",
     "LearnedStore",
     "Ledger",
     "OutboxStore",
@@ -68,6 +70,7 @@ class Storage:
     digests: DigestStore
     subscriptions: SubscriptionStore
     deliveries: DeliverStore
+    healing: HealStore
     feedback: FeedbackStore
     retention: RetentionStore
     ledger: Ledger
@@ -92,6 +95,7 @@ def open_storage(url: str, *, read_only: bool = False, guest: bool = False, dura
     from monitor.storage.embedded import SqlEmbeddedStore
     from monitor.storage.engine import open_engine
     from monitor.storage.feedback import SqlFeedbackStore
+    from monitor.storage.healing import SqlHealStore
     from monitor.storage.learned import SqlLearnedStore
     from monitor.storage.ledger import SqlLedger
     from monitor.storage.outbox import SqlOutboxStore
@@ -119,6 +123,7 @@ def open_storage(url: str, *, read_only: bool = False, guest: bool = False, dura
         digests=SqlDigestStore(engine),
         subscriptions=SqlSubscriptionStore(engine),
         deliveries=SqlDeliverStore(engine),
+        healing=SqlHealStore(engine),
         feedback=SqlFeedbackStore(engine),
         retention=SqlRetentionStore(engine),
         ledger=SqlLedger(engine),

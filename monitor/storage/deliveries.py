@@ -2,17 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 import sqlalchemy as sa
 
 from monitor.records import Delivery, DeliveryState, Receipt, as_sent
 from monitor.storage.messages import message_from
-from monitor.storage.rows import IN_LIST
+from monitor.storage.rows import IN_LIST, Row
 from monitor.storage.tables import OPEN, deliveries, posts
+from monitor.storage.troubles import begin_channel_trouble, end_channel_trouble, end_idle_channels
 
-_PARENT = deliveries.alias("parent")
+PARENT = deliveries.alias("parent")
+_LANDED = (PARENT.c.receipt_channel, PARENT.c.receipt_ts)
+WITH_PARENT = sa.select(deliveries, *(column.label(f"parent_{column.name}") for column in _LANDED))
+FIRST_LOOK = timedelta(minutes=2)
+"""After a message has settled that took several attempts: a late one may have arrived by then."""
+_Row = TypeVar("_Row")
 
 
 class SqlDeliverStore:
@@ -23,32 +29,18 @@ class SqlDeliverStore:
 
     def open_channels(self, now: datetime) -> list[str]:
         """Return the channels with deliveries that are not settled and may go."""
-        query = _due(sa.select(deliveries.c.channel), now).distinct().order_by(deliveries.c.channel)
+        query = due(sa.select(deliveries.c.channel), now).distinct().order_by(deliveries.c.channel)
         with self._engine.connect() as db:
             return list(db.scalars(query))
 
     def next_delivery(self, channel: str, now: datetime) -> tuple[Delivery, DeliveryState] | None:
         """Return the channel's oldest open delivery that may go; none goes before its parent."""
-        landed = (_PARENT.c.receipt_channel, _PARENT.c.receipt_ts)
-        columns = sa.select(deliveries, *(column.label(f"parent_{column.name}") for column in landed))
-        query = _due(columns, now).where(deliveries.c.channel == channel)
+        query = due(WITH_PARENT, now).where(deliveries.c.channel == channel)
         with self._engine.connect() as db:
             row = db.execute(query.order_by(deliveries.c.position).limit(1)).mappings().first()
         if row is None:
             return None
-        landed_at = row["parent_receipt_ts"]
-        delivery = Delivery(
-            id=row["id"],
-            channel=row["channel"],
-            message=as_sent(message_from(row["message"])),
-            attempt=row["attempt"],
-            first_try_at=row["first_try_at"],
-            # Where nothing landed that it could go under, it stands by itself.
-            kind=row["kind"] if landed_at else "post",
-            parent=Receipt(channel=row["parent_receipt_channel"], ts=landed_at) if landed_at else None,
-            broadcast=row["broadcast"],
-        )
-        return delivery, row["state"]
+        return delivery_from(row), row["state"]
 
     def interrupted(self) -> int:
         """Call in doubt what a process that died was sending; return how many."""
@@ -84,12 +76,14 @@ class SqlDeliverStore:
     def count_open(self, now: datetime) -> int:
         """Return how many deliveries are not settled and may go."""
         with self._engine.connect() as db:
-            return db.scalar(_due(sa.select(sa.func.count()), now)) or 0
+            return db.scalar(due(sa.select(sa.func.count()), now)) or 0
 
     def record_attempt(self, delivery: Delivery, now: datetime) -> Delivery:
         """Write ahead: from here on the message may have reached the channel; return it with its attempt."""
         attempt, first = delivery.attempt + 1, delivery.first_try_at or now
-        self._update(delivery.id, state="sending", attempt=attempt, first_try_at=first)
+        begun = deliveries.update().values(state="sending", attempt=attempt, first_try_at=first)
+        with self._engine.begin() as db:
+            db.execute(begun.where(deliveries.c.id == delivery.id))
         return replace(delivery, attempt=attempt, first_try_at=first)
 
     def record_state(self, delivery_id: str, state: DeliveryState, reason: str) -> None:
@@ -104,26 +98,32 @@ class SqlDeliverStore:
             if state == "failed":
                 db.execute(changed.where(edits))
 
-    def record_receipt(self, delivery_id: str, receipt: Receipt, now: datetime) -> None:
-        """Store where the message landed; the delivery is settled."""
-        self._update(
-            delivery_id,
-            state="sent",
-            last_error=None,
-            receipt_channel=receipt.channel,
-            receipt_ts=receipt.ts,
-            settled_at=now,
-        )
-
-    def _update(self, delivery_id: str, **columns: Any) -> None:
+    def record_closed(self, channel: str, cause: str, now: datetime) -> None:
+        """Store that a channel takes no messages until somebody does something, and why."""
         with self._engine.begin() as db:
-            db.execute(deliveries.update().where(deliveries.c.id == delivery_id).values(**columns))
+            begin_channel_trouble(db, channel, cause, now)
+
+    def forget_closed(self, now: datetime) -> None:
+        """Store that nobody asks any more whether a channel is closed that nothing waits for."""
+        with self._engine.begin() as db:
+            end_idle_channels(db, now)
+
+    def record_receipt(self, delivery_id: str, receipt: Receipt, now: datetime) -> None:
+        """Store where the message landed; the delivery is settled, and its channel takes messages."""
+        landed = {"receipt_channel": receipt.channel, "receipt_ts": receipt.ts}
+        resent = sa.and_(deliveries.c.attempt > 1, deliveries.c.kind != "edit")
+        heal_at = sa.case((resent, now + FIRST_LOOK), else_=None)
+        settled = deliveries.update().values(state="sent", last_error=None, settled_at=now, **landed)
+        settled = settled.values(heal_at=heal_at)
+        with self._engine.begin() as db:
+            db.execute(settled.where(deliveries.c.id == delivery_id))
+            end_channel_trouble(db, delivery_id, now)
 
 
 def _part(db: sa.Connection, stranded: sa.ColumnElement[bool]) -> None:
     """Part replies from a post that landed in a channel nobody names any more; its edits are in vain."""
-    landed = sa.select(_PARENT.c.id).where(
-        _PARENT.c.id == deliveries.c.parent_id, _PARENT.c.receipt_ts.is_not(None)
+    landed = sa.select(PARENT.c.id).where(
+        PARENT.c.id == deliveries.c.parent_id, PARENT.c.receipt_ts.is_not(None)
     )
     under = sa.and_(stranded, landed.exists())
     said = {"state": "failed", "last_error": "its message is in a channel that is not named any more"}
@@ -148,11 +148,27 @@ def _know_there(db: sa.Connection, ids: Sequence[str], channel: str) -> None:
         db.execute(deliveries.update().where(under).values(**said))
 
 
-def _due(select: sa.Select[Any], now: datetime) -> sa.Select[Any]:
+def delivery_from(row: Row) -> Delivery:
+    """A row of ``WITH_PARENT`` as a noun."""
+    landed_at = row["parent_receipt_ts"]
+    return Delivery(
+        id=row["id"],
+        channel=row["channel"],
+        message=as_sent(message_from(row["message"])),
+        attempt=row["attempt"],
+        first_try_at=row["first_try_at"],
+        # Where nothing landed that it could go under, it stands by itself.
+        kind=row["kind"] if landed_at else "post",
+        parent=Receipt(channel=row["parent_receipt_channel"], ts=landed_at) if landed_at else None,
+        broadcast=row["broadcast"],
+    )
+
+
+def due(select: sa.Select[_Row], now: datetime) -> sa.Select[_Row]:
     """Return those of a selection that are open, whose time has come, and whose parent is settled."""
     return (
-        select.join_from(deliveries, _PARENT, _PARENT.c.id == deliveries.c.parent_id, isouter=True)
+        select.join_from(deliveries, PARENT, PARENT.c.id == deliveries.c.parent_id, isouter=True)
         .where(OPEN)
         .where(sa.or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= now))
-        .where(sa.or_(_PARENT.c.id.is_(None), _PARENT.c.state.in_(("sent", "failed"))))
+        .where(sa.or_(PARENT.c.id.is_(None), PARENT.c.state.in_(("sent", "failed"))))
     )

@@ -16,6 +16,7 @@ from monitor.records import (
     TopicHistory,
     Verdict,
 )
+from monitor.storage.deliveries import due
 from monitor.storage.rows import ITEM_WITH_FEED, Row, feed_from, item_from, open_troubles, score_from
 from monitor.storage.subscriptions import SUBSCRIPTION_WITH_FEED, subscription_from
 from monitor.storage.tables import (
@@ -59,11 +60,15 @@ class SqlLedger:
                 for row in rows
             ]
 
-    def waiting_since(self) -> tuple[datetime | None, datetime | None]:
-        """Return since when the oldest item waits for a score, and the oldest message for its channel."""
+    def waiting_since(self, now: datetime) -> tuple[datetime | None, datetime | None]:
+        """Return since when the oldest item waits for a score, and the oldest message for its channel.
+
+        A message waits from when it may go.
+        """
         since = sa.func.coalesce(items.c.edited_at, items.c.first_seen, type_=Utc)
         unscored = sa.select(sa.func.min(since)).where(items.c.scored_at.is_(None))
-        undelivered = sa.select(sa.func.min(deliveries.c.created_at)).where(OPEN)
+        may_go = sa.func.coalesce(deliveries.c.not_before, deliveries.c.created_at, type_=Utc)
+        undelivered = due(sa.select(sa.func.min(may_go)), now)
         with self._engine.connect() as db:
             return db.scalar(unscored), db.scalar(undelivered)
 
@@ -79,12 +84,15 @@ class SqlLedger:
         with self._engine.connect() as db:
             return [subscription_from(row) for row in db.execute(query).mappings()]
 
-    def waiting(self) -> dict[str, int]:
-        """Return how many feeds and troubles there are, and how much work is waiting; by indexes alone."""
-        return self._counted(_WAITING)
+    def waiting(self, now: datetime) -> dict[str, int]:
+        """Return how many feeds and troubles there are, and how much work is waiting; by indexes alone.
+
+        ``undelivered`` leaves out what has to wait for its time.
+        """
+        return self._counted(_WAITING | {"undelivered": due(_COUNT, now)})
 
     def counts(self) -> dict[str, int]:
-        """Return the same, and how many rows of each kind there are; whole tables are read."""
+        """Return the same, whatever its time, and how many rows of each kind there are: whole tables."""
         return self._counted(_WAITING | _TOTALS)
 
     def _counted(self, queries: Mapping[str, sa.Select[int]]) -> dict[str, int]:

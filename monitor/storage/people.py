@@ -28,8 +28,11 @@ class Ledger(Protocol):
     def history(self, urls: frozenset[str]) -> list[History]:
         """Return what happened to every item with one of these addresses, as shown or canonical."""
 
-    def waiting_since(self) -> tuple[datetime | None, datetime | None]:
-        """Return since when the oldest item waits for a score, and the oldest message for its channel."""
+    def waiting_since(self, now: datetime) -> tuple[datetime | None, datetime | None]:
+        """Return since when the oldest item waits for a score, and the oldest message for its channel.
+
+        A message waits from when it may go.
+        """
         ...
 
     def troubles(self) -> list[KnownTrouble]:
@@ -38,11 +41,14 @@ class Ledger(Protocol):
     def subscriptions(self) -> list[Subscription]:
         """Return every subscription to a hub, by name of the feed."""
 
-    def waiting(self) -> dict[str, int]:
-        """Return how many feeds and troubles there are, and how much work is waiting; by indexes alone."""
+    def waiting(self, now: datetime) -> dict[str, int]:
+        """Return how many feeds and troubles there are, and how much work is waiting; by indexes alone.
+
+        ``undelivered`` leaves out what has to wait for its time.
+        """
 
     def counts(self) -> dict[str, int]:
-        """Return the same, and how many rows of each kind there are; whole tables are read."""
+        """Return the same, whatever its time, and how many rows of each kind there are: whole tables."""
 
 
 class ReviewStore(Protocol):

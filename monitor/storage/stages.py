@@ -38,6 +38,7 @@ from monitor.records import (
     Receipt,
     Recorded,
     Removal,
+    Resent,
     Rhythm,
     Score,
     ScoredItem,
@@ -361,8 +362,24 @@ class DeliverStore(Protocol):
     def record_state(self, delivery_id: str, state: DeliveryState, reason: str) -> None:
         """Store what became of an attempt that brought no receipt."""
 
+    def record_closed(self, channel: str, cause: str, now: datetime) -> None:
+        """Store that a channel takes no messages until somebody does something, and why."""
+
+    def forget_closed(self, now: datetime) -> None:
+        """Store that nobody asks any more whether a channel is closed that nothing waits for."""
+
     def record_receipt(self, delivery_id: str, receipt: Receipt, now: datetime) -> None:
-        """Store where the message landed; the delivery is settled."""
+        """Store where the message landed; the delivery is settled, and its channel takes messages."""
+
+
+class HealStore(Protocol):
+    """What heal asks."""
+
+    def due(self, now: datetime) -> list[Resent]:
+        """Return the deliveries that are to be looked at again, those first that have waited longest."""
+
+    def record_look(self, delivery_id: str, receipt: Receipt, again: datetime | None) -> None:
+        """Store which copy is kept, and when to look again; None for never."""
 
 
 class FeedbackStore(Protocol):

@@ -167,7 +167,9 @@ troubles = sa.Table(
     "troubles",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("feed_id", sa.ForeignKey("feeds.id")),  # None: all feeds at once
+    # Of a feed, or of a channel; of neither: of all feeds at once.
+    sa.Column("feed_id", sa.ForeignKey("feeds.id")),
+    sa.Column("channel", sa.Text),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("cause", sa.Text, nullable=False),
     sa.Column("began_at", Utc, nullable=False),
@@ -417,11 +419,19 @@ deliveries = sa.Table(
     sa.Column("receipt_channel", sa.Text),
     sa.Column("receipt_ts", sa.Text),
     sa.Column("settled_at", Utc),
+    # When to look whether the message is there twice; None: never again.
+    sa.Column("heal_at", Utc),
     sa.Index("ix_deliveries_item_id", "item_id"),
     sa.Index("ix_deliveries_story_id", "story_id"),
     sa.Index("ix_deliveries_parent_id", "parent_id"),
     # What people react to is known by where it stands.
     sa.Index("ix_deliveries_receipt_ts", "receipt_ts"),
+)
+sa.Index(
+    "ix_deliveries_heal_at",
+    deliveries.c.heal_at,
+    sqlite_where=deliveries.c.heal_at.is_not(None),
+    postgresql_where=deliveries.c.heal_at.is_not(None),
 )
 OPEN = deliveries.c.state.in_(
     [sa.literal_column(f"'{state}'") for state in ("pending", "sending", "in_doubt")]

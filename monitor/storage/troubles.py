@@ -1,4 +1,4 @@
-"""Statements about troubles: poll records them, tell takes those that nobody has been told of."""
+"""Statements about troubles: poll and deliver record them, tell takes those that nobody has been told of."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from monitor.records import KnownTrouble, NewDelivery, Trouble, TroubleKind
 from monitor.storage.messages import delivery_columns
 from monitor.storage.rows import Row
-from monitor.storage.tables import UNTOLD, deliveries, feeds, troubles
+from monitor.storage.tables import OPEN, UNTOLD, deliveries, feeds, troubles
 
 _OPEN = troubles.c.ended_at.is_(None)
 TROUBLE_WITH_FEED = (
@@ -70,6 +70,26 @@ def end_quietly(db: sa.Connection, feed_ids: Collection[int], now: datetime) -> 
     db.execute(troubles.update().where(of_feeds).values(**_closed(now)))
 
 
+def begin_channel_trouble(db: sa.Connection, channel: str, cause: str, now: datetime) -> None:
+    """Record that a channel takes no messages, unless that is known."""
+    if db.scalar(sa.select(troubles.c.id).where(_OPEN, troubles.c.channel == channel)) is None:
+        row = {"channel": channel, "kind": "channel", "cause": cause, "began_at": now}
+        db.execute(troubles.insert().values(**row))
+
+
+def end_channel_trouble(db: sa.Connection, delivered: str, now: datetime) -> None:
+    """Record that the channel of a delivery takes messages."""
+    channel = sa.select(deliveries.c.channel).where(deliveries.c.id == delivered).scalar_subquery()
+    db.execute(troubles.update().where(_OPEN, troubles.c.channel == channel).values(ended_at=now))
+
+
+def end_idle_channels(db: sa.Connection, now: datetime) -> None:
+    """End the troubles of channels that nothing waits for any more: nobody would notice their end."""
+    waiting = sa.select(deliveries.c.channel).where(OPEN)
+    idle = sa.and_(_OPEN, troubles.c.channel.is_not(None), troubles.c.channel.not_in(waiting))
+    db.execute(troubles.update().where(idle).values(**_closed(now)))
+
+
 def _closed(now: datetime) -> dict[str, datetime | sa.ColumnElement[datetime]]:
     """Columns of a trouble that is over and of which nothing is left to tell."""
     return {"told_at": sa.func.coalesce(troubles.c.told_at, now), "ended_at": now, "end_told_at": now}
@@ -103,6 +123,7 @@ def trouble_from(row: Row) -> KnownTrouble:
         trouble=Trouble(kind=row["kind"], cause=row["cause"]),
         feed_name=row["name"],
         feed_url=row["url"],
+        channel=row["channel"],
         began_at=row["began_at"],
         told_at=row["told_at"],
         ended_at=row["ended_at"],

@@ -40,11 +40,14 @@ async def serve(
         return web.json_response({"status": "alive"})
 
     async def readyz(_request: web.Request) -> web.Response:
-        trouble = health.unready(now(), longest_interval, *await database(ledger.waiting_since))
+        asked_at = now()
+        trouble = health.unready(asked_at, longest_interval, *await database(ledger.waiting_since, asked_at))
+        known = await database(ledger.troubles)
         body = {
             "ready": trouble is None,
             "trouble": trouble,
-            "waiting": await database(ledger.waiting),
+            "closed_channels": {each.channel: each.trouble.cause for each in known if each.channel},
+            "waiting": await database(ledger.waiting, asked_at),
             "since_start": health.as_json(),
         }
         return web.json_response(body, status=200 if trouble is None else 503)

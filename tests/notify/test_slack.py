@@ -178,6 +178,31 @@ async def test_every_refusal_is_classified(
     assert standin.requests == {"chat.postMessage": 1}
 
 
+@pytest.mark.parametrize(
+    ("error", "closed"),
+    [
+        ("channel_not_found", True),
+        ("not_in_channel", True),
+        ("is_archived", True),
+        ("invalid_auth", True),
+        ("token_revoked", True),
+        ("account_inactive", True),
+        ("missing_scope", True),
+        ("restricted_action_read_only_channel", True),
+        ("fatal_error", False),
+        ("msg_too_long", False),
+        ("an_error_of_next_year", False),
+    ],
+)
+async def test_what_a_person_has_to_do_is_said_where_waiting_helps_nobody(
+    slack: Notifier, standin: SlackStandIn, error: str, closed: bool
+) -> None:
+    standin.fail("error", error=error, times=None)
+    outcome = await slack.post(delivery())
+    assert not isinstance(outcome, Posted)
+    assert (outcome.remedy is not None) is closed
+
+
 @pytest.mark.parametrize(("told", "heeded"), [(17, 17), (0, 1), (10**30, 3600)])
 async def test_slack_says_how_long_to_wait(
     slack: Notifier, standin: SlackStandIn, told: int, heeded: int

@@ -284,6 +284,51 @@ async def test_a_channel_that_refuses_is_tried_until_it_takes_its_messages(
     assert posted(standin, NEWS) == ["d1", "d2"]
 
 
+@pytest.mark.parametrize("kind", ["archived", "kicked", "token_revoked"])
+async def test_a_channel_that_is_closed_to_us_is_a_trouble_until_it_takes_a_message(
+    outbox: Outbox, standin: SlackStandIn, kind: Kind
+) -> None:
+    stored_deliveries(outbox.storage, new_delivery(1), new_delivery(2), new_delivery(3, ISIS))
+    standin.fail(kind, channel=None if kind == "token_revoked" else NEWS)
+    await outbox.works_until(lambda: len(outbox.reports) >= 6)
+    closed = {known.channel: known.trouble for known in outbox.storage.ledger.troubles()}
+    assert set(closed) == ({NEWS, ISIS} if kind == "token_revoked" else {NEWS})
+    assert outbox.reasons()[0] in closed[NEWS].cause
+    standin.recover()
+    await outbox.settled()
+    assert outbox.storage.ledger.troubles() == []
+    assert posted(standin, NEWS) == ["d1", "d2"]
+
+
+async def test_a_closed_channel_is_tried_again_slowly(
+    outbox: Outbox, standin: SlackStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "LONGEST_HOLD", 300.0)
+    stored_deliveries(outbox.storage, new_delivery(1), new_delivery(2, ISIS))
+    standin.fail("kicked", channel=NEWS)
+    await outbox.works_until(lambda: len(outbox.reports) >= 2)
+    for _ in range(20):
+        await outbox.deliver.work()
+    await outbox.deliver.stop()
+    assert standin.requests == {"chat.postMessage": 2}
+    assert outbox.deliver._free_at[NEWS] - asyncio.get_running_loop().time() > 200
+
+
+async def test_a_message_in_doubt_where_nobody_lets_us_look_closes_the_channel(
+    outbox: Outbox, standin: SlackStandIn
+) -> None:
+    stored_deliveries(outbox.storage, new_delivery(1))
+    standin.fail("drop_after")
+    await outbox.works_until(lambda: bool(outbox.reports))
+    standin.fail("kicked")
+    await outbox.works_until(lambda: len(outbox.reports) >= 2)
+    (known,) = outbox.storage.ledger.troubles()
+    assert "not_in_channel" in known.trouble.cause
+    standin.recover()
+    await outbox.settled()
+    assert posted(standin, NEWS) == ["d1"]
+
+
 async def test_an_outage_costs_nothing(outbox: Outbox, standin: SlackStandIn) -> None:
     stored_deliveries(outbox.storage, *(new_delivery(n, ISIS if n % 2 else NEWS) for n in range(6)))
     port = int(standin.url.rstrip("/").rpartition(":")[2])

@@ -2,9 +2,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from builders import NOW, fetched, spec
+from builders import NOW, fetched, new_delivery, spec, stored_deliveries
 
-from monitor.records import Feed, FeedHealth, Notice, NoticeEntry, PollPlan, Trouble, TroubleKind
+from monitor.records import Feed, FeedHealth, Notice, NoticeEntry, PollPlan, Receipt, Trouble, TroubleKind
 from monitor.storage import Storage
 from monitor.tell import GATHER, MOST_ENTRIES, Tell
 from monitor.threads import OwnThread
@@ -166,3 +166,28 @@ async def test_a_trouble_that_another_replaces_ends_without_a_word(storage: Stor
         ("It is timeout.", False),
         ("It is gone.", False),
     ]
+
+
+async def test_a_closed_channel_is_told_with_its_end(storage: Storage, start: Start) -> None:
+    stored_deliveries(storage, new_delivery(1, "#desk"))
+    storage.deliveries.record_closed("#desk", "It takes no messages (is_archived).", NOW)
+    await start(NOW + GATHER).work()
+    storage.deliveries.record_receipt("d1", Receipt(channel="C1", ts="1.5"), NOW + 60 * MINUTE)
+    await start(NOW + 62 * MINUTE).work()
+    (begun,), (ended,) = outbox(storage)
+    assert (begun.subject, begun.text) == ("#desk", "It takes no messages (is_archived).")
+    assert begun.remedy is not None
+    assert (ended.subject, ended.over) == ("#desk", True)
+    assert ended.text.startswith("It takes messages again, after ")
+
+
+async def test_nothing_is_put_into_a_channel_that_takes_nothing(storage: Storage, start: Start) -> None:
+    (feed,) = feeds(storage, 1)
+    stored_deliveries(storage, new_delivery(1, "#ops"))
+    polled(storage, feed, NOW, begun=("gone",))
+    storage.deliveries.record_closed("#ops", "It takes no messages (is_archived).", NOW)
+    assert await start(NOW + GATHER).work() == 0
+    storage.deliveries.record_receipt("d1", Receipt(channel="C1", ts="1.5"), NOW + MINUTE)
+    assert await start(NOW + 2 * MINUTE).work() == 2
+    ((entry,),) = outbox(storage)
+    assert entry.subject == "Feed 00"

@@ -105,6 +105,24 @@ def test_open_deliveries_are_counted(storage: Storage) -> None:
     assert storage.deliveries.count_open(NOW) == 1
 
 
+def test_a_closed_channel_is_one_trouble_until_it_takes_a_message(storage: Storage) -> None:
+    stored_deliveries(storage, new_delivery(1), new_delivery(2, "#isis-watch"))
+    for channel in (CHANNEL, "#isis-watch", CHANNEL):
+        storage.deliveries.record_closed(channel, "It is archived.", NOW)
+    assert [known.channel for known in storage.ledger.troubles()] == [CHANNEL, "#isis-watch"]
+    storage.deliveries.record_receipt("d1", RECEIPT, NOW)
+    assert [known.channel for known in storage.ledger.troubles()] == ["#isis-watch"]
+
+
+def test_nobody_asks_whether_a_channel_is_closed_that_nothing_waits_for(storage: Storage) -> None:
+    stored_deliveries(storage, new_delivery(1))
+    for channel in (CHANNEL, "#renamed"):
+        storage.deliveries.record_closed(channel, "It is archived.", NOW)
+    storage.deliveries.forget_closed(NOW)
+    assert [known.channel for known in storage.ledger.troubles()] == [CHANNEL]
+    assert [known.channel for known in storage.troubles.untold(9)] == [CHANNEL]
+
+
 def test_what_waits_for_a_channel_nobody_names_any_more_is_sent_on(storage: Storage) -> None:
     stored_deliveries(
         storage,

@@ -311,6 +311,7 @@ def test_partial_indexes_are_as_the_tables_say(database_file: Path, tmp_path: Pa
         "ix_items_unread",
         "ix_items_unscored",
         "ix_scores_undecided",
+        "ix_deliveries_heal_at",
         "ix_deliveries_open",
         "ix_posts_remind_at",
         "ix_troubles_open",

@@ -5,6 +5,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from builders import (
     ALERT,
+    HOUR,
     NOW,
     fetched,
     joining,
@@ -15,6 +16,7 @@ from builders import (
     post,
     score,
     spec,
+    stored_deliveries,
     stored_items,
 )
 
@@ -174,15 +176,30 @@ def test_what_is_asked_all_the_time_reads_no_table(database_file: Path) -> None:
     asked: list[str] = []
     sa.event.listen(engine, "before_cursor_execute", lambda _db, _cursor, text, *_: asked.append(text))
     ledger = SqlLedger(engine)
-    assert ledger.waiting().keys() < ledger.counts().keys()
+    assert ledger.waiting(NOW).keys() < ledger.counts().keys()
     asked.clear()
-    ledger.waiting()
-    ledger.waiting_since()
+    ledger.waiting(NOW)
+    ledger.waiting_since(NOW)
     questions = [text for text in asked if text.startswith("SELECT") and "FROM feeds" not in text]
     assert len(questions) == 7
     with closing(engine.connect()) as db:
         for question in questions:
             # What has no parameters is asked with the very words of its index.
-            (plan,) = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {question}").all()
-            assert "INDEX ix_" in plan[-1], question
+            parameters = (str(NOW),) * question.count("?")
+            first, *further = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {question}", parameters).all()
+            assert "INDEX ix_" in first[-1], question
+            assert all(step[-1].startswith("SEARCH parent USING INDEX") for step in further), question
     close()
+
+
+def test_what_waits_for_its_time_is_not_late(storage: Storage) -> None:
+    held = replace(new_delivery(1), not_before=NOW + HOUR)
+    follow_up = replace(new_delivery(2), kind="reply", parent_id="d1")
+    stored_deliveries(storage, held, follow_up)
+    assert storage.ledger.waiting(NOW)["undelivered"] == 0
+    assert storage.ledger.waiting_since(NOW)[1] is None
+    assert storage.ledger.counts()["undelivered"] == 2
+    assert storage.ledger.waiting(NOW + HOUR)["undelivered"] == 1
+    assert storage.ledger.waiting_since(NOW + HOUR)[1] == NOW + HOUR
+    storage.deliveries.record_receipt("d1", Receipt(channel="C1", ts="1.5"), NOW + HOUR)
+    assert storage.ledger.waiting_since(NOW + HOUR)[1] == NOW

@@ -160,7 +160,7 @@ class TestScoredAgain:
 
     def test_an_item_waits_since_its_edit(self, storage: Storage) -> None:
         (first,) = stored_items(storage, keyed(1))
-        assert storage.ledger.waiting_since()[0] == NOW
+        assert storage.ledger.waiting_since(NOW)[0] == NOW
         self.scored(storage, first)
         self.edited(storage, "Edit", hours=5)
-        assert storage.ledger.waiting_since()[0] == NOW + 5 * HOUR
+        assert storage.ledger.waiting_since(NOW)[0] == NOW + 5 * HOUR
