@@ -8,17 +8,20 @@ pending ──► write ahead: sending ──► post ──┬─► sent, with
                        └──► sent
 
 A channel is a lane: one message at a time, at most one a second, and a message that has to wait holds up
-those behind it, so that order is kept. Lanes do not wait for each other.
+those behind it, so that order is kept. Lanes do not wait for each other, but for their turn: all together
+send three a second. A lane has one turn at a time, so a long one delays a short one by no more than that.
 """
 
 import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.notify import Notifier
+from monitor.pacing import Bucket
 from monitor.records import Delivery, InDoubt, NotPosted, Posted, PostOutcome
 from monitor.storage import DeliverStore
 from monitor.threads import OwnThread
@@ -27,6 +30,11 @@ logger = logging.getLogger(__name__)
 
 PACE = 1.0
 """Seconds between two messages of a channel: what Slack allows."""
+LANES_AT_PACE = 3
+"""So many lanes may go at their pace at once, and more share that: Slack says that a workspace takes several
+hundred messages a minute."""
+BURST = 5
+"""Messages over all lanes that may go at once after a rest."""
 SETTLE = 20.0
 """Seconds to wait before looking for a message in doubt: longer than a late request needs to arrive."""
 LONGEST_HOLD = 300.0
@@ -63,16 +71,17 @@ class Deliver:
         self._wall_clock = wall_clock
         self._on_report = on_report
         self._pace = pace
+        self._turns = Bucket(interval=pace / LANES_AT_PACE, burst=BURST)
         self._settle = settle
         self._lanes: dict[str, asyncio.Task[None]] = {}
         self._free_at: dict[str, float] = {}
         self._refusals: Counter[str] = Counter()
         self._waited_for: set[str] = set()
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     async def work(self) -> None:
         """Set every lane going that has something to send and need not wait."""
-        if self._stopping:
+        if self._stopping.is_set():
             return
         now = asyncio.get_running_loop().time()
         for channel in await self._database(self._store.open_channels, self._now()):
@@ -95,12 +104,12 @@ class Deliver:
 
     async def stop(self) -> None:
         """Let the attempts under way end, and begin none."""
-        self._stopping = True
+        self._stopping.set()
         await asyncio.gather(*self._lanes.values(), return_exceptions=True)
 
     async def _run_lane(self, channel: str) -> None:
         try:
-            while not self._stopping and await self._step(channel):
+            while not self._stopping.is_set() and await self._step(channel):
                 pass
         except Exception:
             logger.exception("lane_crashed", extra={"channel": channel})
@@ -119,7 +128,7 @@ class Deliver:
             return False
         if state == "pending":
             await self._wait_for_pace(channel)
-            if self._stopping:
+            if self._stopping.is_set():
                 return False
             begun = await self._database(self._begin, channel)
             if begun is None:
@@ -148,9 +157,15 @@ class Deliver:
         return self._store.record_attempt(due[0], self._wall_clock())
 
     async def _wait_for_pace(self, channel: str) -> None:
-        wait = self._free_at.get(channel, 0.0) - asyncio.get_running_loop().time()
-        if wait > 0:
-            await asyncio.sleep(wait)
+        clock = asyncio.get_running_loop().time
+        await self._pause(self._free_at.get(channel, 0.0) - clock())
+        await self._pause(self._turns.take(clock()))
+
+    async def _pause(self, seconds: float) -> None:
+        """Let so much time pass, less if there is no more to come."""
+        if seconds > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _record(self, delivery: Delivery, outcome: PostOutcome, *, looked: bool) -> bool:
         """Store what became of an attempt or a look; say whether the lane may go on."""

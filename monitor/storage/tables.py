@@ -14,8 +14,8 @@ digests (by channel)                   which have been made
 
 poll takes feeds that are due; read takes items whose article is waiting; score takes the other items without
 ``scored_at``; alert takes matched scores without ``decided_at``; tell takes troubles whose beginning or end
-is untold; deliver takes deliveries that are neither sent nor failed; subscribe takes subscriptions whose hub
-is to be asked.
+is untold; deliver takes deliveries that are neither sent nor failed; heal takes those whose ``heal_at`` has
+come; subscribe takes subscriptions whose hub is to be asked.
 """
 
 from datetime import UTC, datetime

@@ -431,6 +431,38 @@ async def test_at_its_own_pace_a_channel_never_has_to_ask(storage: Storage, data
         assert standin.requests == {"chat.postMessage": 2}
 
 
+async def test_a_long_lane_does_not_delay_a_short_one(outbox: Outbox, standin: SlackStandIn) -> None:
+    many = [new_delivery(n) for n in range(60)]
+    stored_deliveries(outbox.storage, *many, new_delivery(99, ISIS))
+    outbox.started(pace=0.01)
+    await outbox.settled()
+    (single,) = standin.messages("isis-watch")
+    before = [message for message in standin.messages("news-alerts") if message.ts < single.ts]
+    assert len(before) < 10
+    assert posted(standin, NEWS) == [told.id for told in many]
+
+
+async def test_all_lanes_together_keep_the_pace_of_a_workspace(storage: Storage, database: OwnThread) -> None:
+    channels = [f"desk-{n}" for n in range(stage.BURST + 7)]
+    stored_deliveries(storage, *(new_delivery(n, f"#{name}") for n, name in enumerate(channels)))
+    async with SlackStandIn(channels, burst=None) as standin, open_slack(standin.api_url, TOKEN) as slack:
+        outbox = Outbox(storage, database, slack)
+        outbox.started(pace=0.1 * stage.LANES_AT_PACE)
+        await outbox.settled()
+        stamps = sorted(float(message.ts) for name in channels for message in standin.messages(name))
+    # No machine is too slow for this: it says how early the last one may go, not how late.
+    assert stamps[-1] - stamps[0] > 0.5
+
+
+async def test_who_waits_for_a_turn_does_not_hold_up_the_end(outbox: Outbox, standin: SlackStandIn) -> None:
+    stored_deliveries(outbox.storage, new_delivery(1), new_delivery(2))
+    deliver = outbox.started(pace=600.0)
+    await outbox.works_until(lambda: len(outbox.reports) == 1)
+    async with asyncio.timeout(PATIENCE):
+        await deliver.stop()
+    assert posted(standin, NEWS) == ["d1"]
+
+
 @pytest.mark.slow
 async def test_two_hundred_messages_against_a_rate_limit_all_arrive_in_order(
     storage: Storage, database: OwnThread
