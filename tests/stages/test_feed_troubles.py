@@ -300,7 +300,8 @@ async def test_when_two_hundred_feeds_fail_at_once_it_is_our_network(storage: St
             assert "could not be reached" in told
             assert "this machine's network" in told
             counted = [feed.health.failures for feed in storage.ledger.feeds()]
-            assert max(counted) == 1, "what failed before anybody could know"
+            # What failed before anybody could know: how much that is depends on which answers come first.
+            assert max(counted) <= 1
             assert sum(counted) <= 50
             assert {feed.troubles for feed in storage.ledger.feeds()} == {frozenset()}
             server.says = {f"/{n}": answer(rss(n, 1000 + n)) for n in range(200)}
